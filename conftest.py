@@ -1,0 +1,9 @@
+"""Registers the suite's plugins; everything else has a module of its own in `fixtures/`."""
+
+pytest_plugins = [
+    "fixtures.options",
+    "fixtures.claims",
+    "fixtures.fleet",
+    "fixtures.turns",
+    "fixtures.verdicts",
+]
