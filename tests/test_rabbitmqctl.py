@@ -1,0 +1,109 @@
+"""rabbitmqctl: look at the queues, and wipe the node.
+
+The document's prerequisites: the command that shows what is ready and what is unacknowledged, and the three commands that
+erase everything.
+"""
+
+import shlex
+import subprocess
+
+import pytest
+
+from fixtures.brokers import Restart
+from fixtures.claims import claim
+from fixtures.receiver import numbered
+from fixtures.scene import QueueType, Scene
+from fixtures.turns import after_restart, after_silence
+
+queue_types = pytest.mark.parametrize("queue_type", ["classic", "quorum"])
+
+
+def queues_in_five_states(scene: Scene, queue_type: QueueType) -> dict[str, tuple[int, int]]:
+    published, delivered, limited, partly, acknowledged = (scene.queue(queue_type=queue_type) for _ in range(5))
+    scene.receiver("keeps all", delivered, acks=False)
+    scene.receiver("keeps one", limited, acks=False, prefetch=1)
+    two_left = scene.receiver("acks one", partly, acks=False)
+    none_left = scene.receiver("acks all", acknowledged)
+    for queue in (published, delivered, limited, partly, acknowledged):
+        scene.publish(queue, *numbered(3))
+    scene.wait_for_deliveries(3 + 1 + 3 + 3)
+    two_left.ack(1)
+    two_left.settle()
+    none_left.settle()
+    return {published: (3, 0), delivered: (0, 3), limited: (2, 1), partly: (0, 2), acknowledged: (0, 0)}
+
+
+# A quorum queue's counts are up to 5 s old in rabbitmqctl: the silence that other claims need has passed by then.
+@claim("rabbitmqctl.list-queues-counts")
+@queue_types
+@after_silence(queues_in_five_states)
+def test_ready_and_unacknowledged_move_separately(scene: Scene, arranged: dict[str, tuple[int, int]]) -> None:
+    """Publishing makes messages ready, delivering makes them unacknowledged, acknowledging neither."""
+    listed = scene.list_queues_until(arranged)
+
+    assert listed == arranged
+
+
+def durable_with_a_message(scene: Scene, queue_type: QueueType) -> str:
+    queue = scene.queue(queue_type=queue_type)
+    scene.publish(queue, "here")
+    assert scene.exists(queue)
+    return queue
+
+
+@claim("rabbitmqctl.reset-erases-queues")
+@queue_types
+@after_restart(durable_with_a_message, Restart.RESET)
+def test_reset_erases_queues(scene: Scene, arranged: str) -> None:
+    """After stop_app, reset, start_app a durable queue is gone."""
+    assert not scene.exists(arranged)
+
+
+@claim("rabbitmqctl.stop-and-start-keep-queues")
+@queue_types
+@after_restart(durable_with_a_message, Restart.APP)
+def test_stop_and_start_without_reset_keep_queues(scene: Scene, arranged: str) -> None:
+    """After stop_app, start_app a durable queue is there with its persistent message."""
+    late = scene.drain(arranged)
+
+    assert late.bodies == ["here"]
+
+
+@claim("rabbitmqctl.reset-refused-while-running")
+def test_reset_of_a_running_node_is_refused(scene: Scene) -> None:
+    """`reset` without `stop_app` fails, and erases nothing."""
+    queue = durable_with_a_message(scene, "classic")
+
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        scene.broker.rabbitmqctl("reset")
+
+    assert "stop_app" in refused.value.output or "running" in refused.value.output
+    late = scene.drain(queue)
+    assert late.bodies == ["here"]
+
+
+def nothing(scene: Scene) -> None:
+    """The restart itself is what the test looks at."""
+
+
+@claim("rabbitmqctl.program-resets")
+@after_restart(nothing, Restart.RESET)
+def test_program_prints_what_the_three_commands_said(scene: Scene) -> None:
+    """The program runs the three commands in order and prints what each said."""
+    [said] = [restart.said for restart in scene.broker.restarts if restart.kind is Restart.RESET]
+
+    assert [line.split()[0] for line in said.splitlines()] == ["Stopping", "Resetting", "Starting"]
+
+
+@claim("rabbitmqctl.program-fails-loudly")
+def test_program_fails_with_the_words_of_rabbitmqctl(scene: Scene) -> None:
+    """When a command fails the program exits with its code, shows rabbitmqctl's message, and runs no further command."""
+    command = [*scene.broker.rabbitmqctl_command(), "--no-such-option"]
+
+    reset = scene.run_program("reset", "--rabbitmqctl", shlex.join(command))
+
+    assert reset.wait() == 64  # EX_USAGE of rabbitmqctl
+    complaint = "\n".join(reset.complained)
+    assert "--no-such-option" in complaint
+    assert "stop_app" in complaint
+    assert "start_app" not in complaint
