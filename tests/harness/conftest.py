@@ -1,0 +1,145 @@
+"""What the suite's own tests stand on: small projects of their own, on which pytest runs for real."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fixtures.brokers import container
+from fixtures.brokers.base import BrokerError
+from fixtures.options import OPTIONS
+from fixtures.processes import PROJECT
+from tests.harness import leftovers
+
+CATALOGUE = """
+title = "Chapter"
+order = 1
+introduction = "A chapter."
+[[claim]]
+id = "chapter.claim"
+section = "1"
+sentence = "Something is so."
+why = "Because."
+source = "nowhere"
+"""
+
+
+@dataclass
+class Run:
+    """A pytest run that has ended."""
+
+    code: int
+    output: str
+
+    @property
+    def error(self) -> list[str]:
+        """The lines of its one error message."""
+        found = re.search(r"^ERROR: (.*)\Z", self.output, re.MULTILINE | re.DOTALL)
+        return found[1].strip().splitlines() if found else []
+
+    def assert_one_clear_error(self, *words: str) -> None:
+        """It ended with pytest's usage code and one message of at most ten lines that says these words."""
+        assert self.code == pytest.ExitCode.USAGE_ERROR, self.output
+        assert 1 <= len(self.error) <= 10, self.output
+        assert "Traceback" not in self.output
+        for word in words:
+            assert word in " ".join(self.error), self.output
+
+
+class Project:
+    """A folder with the suite's plugins, a catalogue and tests of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started: list[int] = []
+        (folder / "claims").mkdir(parents=True)
+        (folder / "tests").mkdir()
+        (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+        (folder / "conftest.py").write_text((PROJECT / "conftest.py").read_text())
+        self.catalogue(CATALOGUE)
+
+    def catalogue(self, text: str, name: str = "chapter") -> None:
+        """Write a chapter of the catalogue."""
+        (self.folder / "claims" / f"{name}.toml").write_text(text)
+
+    def tests(self, body: str, name: str = "chapter") -> None:
+        """Write a chapter's test module; the names that every chapter imports are there already."""
+        (self.folder / "tests" / f"test_{name}.py").write_text(
+            "import time\nfrom pathlib import Path\nimport pytest\nfrom fixtures.brokers import NotApplicable, Restart\n"
+            "from fixtures.claims import claim\nfrom fixtures.turns import after_restart, after_silence\n\n" + body
+        )
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start pytest on the project."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RABBITMQ", "PYTEST"))}
+        if image := os.environ.get("RABBITMQ_IMAGE"):
+            inherited["RABBITMQ_IMAGE"] = image
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *arguments],
+            cwd=self.folder,
+            env=inherited | {"PYTHONPATH": str(PROJECT), leftovers.MARK: str(self.folder)} | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.started.append(process.pid)
+        return process
+
+    def left(self) -> set[str]:
+        """What its runs have left on this machine."""
+        return leftovers.of_runs(str(self.folder), self.started)
+
+    def run(self, *arguments: str, **environment: str) -> Run:
+        """Run pytest on the project, to its end."""
+        with self.start(*arguments, **environment) as process:
+            output, _ = process.communicate(timeout=120)
+            return Run(process.returncode, output)
+
+
+@pytest.fixture
+def target_name(pytestconfig: pytest.Config) -> str:
+    """The first target of this run, for runs that boot a broker of their own."""
+    return pytestconfig.stash[OPTIONS].targets[0].name
+
+
+@pytest.fixture
+def docker_daemon() -> None:
+    """There is a Docker daemon.
+
+    A machine without one tests local brokers; `.ci/run` runs these tests on one that has it.
+    """
+    try:
+        container.daemon()
+    except BrokerError as error:
+        pytest.skip(str(error).splitlines()[0])
+
+
+@pytest.fixture
+def exiting_image(docker_daemon: None, target_name: str, pytestconfig: pytest.Config) -> Iterator[str]:
+    """An image whose command says something and ends with 3, made from the image under test."""
+    if target_name.startswith(("local", "amqp", "auto")):
+        pytest.skip("no image is under test")
+    base = pytestconfig.stash[OPTIONS].image.replace("{tag}", target_name).removeprefix("image:")
+    client = container.daemon()
+    dockerfile = f'FROM {base}\nENTRYPOINT []\nCMD ["sh", "-c", "echo I cannot go on; exit 3"]\n'
+    image, _ = client.images.build(fileobj=io.BytesIO(dockerfile.encode()), rm=True)
+    assert image.id
+    name = "rabbitmq-claims-harness"
+    image.tag(name, tag="exits")
+    yield f"{name}:exits"
+    client.images.remove(f"{name}:exits")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project with a catalogue of one claim, and no test yet. What its runs leave on the machine fails the test."""
+    project = Project(tmp_path / "project")
+    yield project
+    assert project.left() == set()

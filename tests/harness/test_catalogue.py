@@ -1,0 +1,113 @@
+"""The catalogue is held against the tests, and says what is wrong with it in one clear error."""
+
+import pytest
+from packaging.version import Version
+
+from fixtures.claims import Catalogue, Deviation
+from fixtures.processes import PROJECT
+from tests.harness.conftest import CATALOGUE, Project
+
+TEST = '@claim("chapter.claim")\ndef test_claim(): pass\n'
+
+
+def test_every_claim_of_this_project_has_a_test_and_every_test_a_claim(project: Project) -> None:
+    """Collecting the project itself is accepted."""
+    project.folder = PROJECT
+
+    collected = project.run("--collect-only", "-q", "--ignore=tests/harness", "--rabbitmq", "local")
+
+    assert collected.code == 0, collected.output
+
+
+def test_claims_have_a_source_and_a_reason() -> None:
+    """Every claim says where it comes from and why it matters, and ids begin with their chapter."""
+    catalogue = Catalogue(PROJECT / "claims")
+
+    for name, chapter in catalogue.chapters.items():
+        for entry in chapter.claim:
+            assert entry.source, entry.id
+            assert entry.why, entry.id
+            assert entry.id.startswith(name.replace("_", "-") + "."), entry.id
+
+
+def test_unknown_key_is_refused(project: Project) -> None:
+    """A misspelt key names the file and the key."""
+    project.catalogue(CATALOGUE.replace("why =", "wy ="))
+    project.tests(TEST)
+
+    project.run("--rabbitmq", "local").assert_one_clear_error("claims/chapter.toml", "wy")
+
+
+def test_duplicate_id_is_refused(project: Project) -> None:
+    """An id that is there twice is named."""
+    project.catalogue(CATALOGUE, name="again")
+    project.tests(TEST)
+
+    project.run("--rabbitmq", "local").assert_one_clear_error("'chapter.claim'", "twice")
+
+
+def test_broken_toml_is_refused(project: Project) -> None:
+    """What is no TOML is named with its line."""
+    project.catalogue(CATALOGUE + "\nid = = 1\n")
+    project.tests(TEST)
+
+    project.run("--rabbitmq", "local").assert_one_clear_error("claims/chapter.toml", "line")
+
+
+def test_claim_without_a_test_is_refused(project: Project) -> None:
+    """A claim that nothing tests is named."""
+    project.catalogue(CATALOGUE + CATALOGUE[CATALOGUE.index("[[claim]]") :].replace("chapter.claim", "chapter.orphan"))
+    project.tests(TEST)
+
+    project.run("--rabbitmq", "local").assert_one_clear_error("'chapter.orphan'", "no test")
+
+
+def test_chapter_without_a_module_is_refused(project: Project) -> None:
+    """A chapter whose claims nobody tests is as bad as a claim that nobody tests."""
+    project.catalogue(CATALOGUE.replace("chapter.claim", "other.claim"), name="other")
+    project.tests(TEST)
+
+    project.run("--rabbitmq", "local").assert_one_clear_error("'other.claim'", "no test")
+
+
+def test_test_without_a_claim_is_refused(project: Project) -> None:
+    """A chapter's test that names no claim is named."""
+    project.tests(TEST + "\ndef test_nothing(): pass\n")
+
+    project.run("--rabbitmq", "local").assert_one_clear_error("test_nothing", "@claim")
+
+
+def test_unknown_claim_is_refused_with_the_nearest_ids(project: Project) -> None:
+    """A misspelt id gets the ids that are near it."""
+    project.tests(TEST.replace("chapter.claim", "chapter.clam"))
+
+    project.run("--rabbitmq", "local").assert_one_clear_error("'chapter.clam'", "near it: chapter.claim")
+
+
+@pytest.mark.parametrize(
+    ("when", "word"),
+    [("version ~ 4", "no condition"), ("version >= four", "no version"), ("queue_type > classic", "order")],
+)
+def test_bad_condition_is_refused(project: Project, when: str, word: str) -> None:
+    """A deviation's condition that cannot be read is quoted."""
+    project.catalogue(CATALOGUE + f'[[claim.deviations]]\nwhen = "{when}"\nbecause = "so"\nsource = "there"\n')
+    project.tests(TEST)
+
+    project.run("--rabbitmq", "local").assert_one_clear_error("chapter.claim", word)
+
+
+@pytest.mark.parametrize(
+    ("when", "applies"),
+    [
+        ("version >= 4.0", True),
+        ("version >= 4.1", False),
+        ("version < 4.10 and queue_type == quorum", True),
+        ("queue_type != quorum", False),
+        ("queue_type == quorum and restart == kill", False),
+    ],
+)
+def test_conditions_compare_versions_as_versions(when: str, applies: bool) -> None:
+    """4.0.5 is before 4.10, and a fact that a case does not have meets nothing."""
+    deviation = Deviation(when=when, because="so", source="there")
+
+    assert deviation.applies({"version": Version("4.0.5"), "queue_type": "quorum"}) is applies

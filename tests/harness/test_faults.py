@@ -1,0 +1,155 @@
+"""What can go wrong in getting a broker: one clear error each, in bounded time, and nothing left behind."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from fixtures.brokers import Broker
+from tests.harness.conftest import Project
+
+TEST = '@claim("chapter.claim")\ndef test_claim(scene): scene.queue()\n'
+
+
+@pytest.fixture
+def project(project: Project) -> Project:
+    """A project with one test that needs a broker."""
+    project.tests(TEST)
+    return project
+
+
+def scripts(folder: Path, server: str) -> Path:
+    """A folder with a `rabbitmq-server` that does what is said, and a `rabbitmqctl`."""
+    for name, body in (("rabbitmq-server", server), ("rabbitmqctl", "exit 69")):
+        script = folder / name
+        script.write_text(f"#!/bin/sh\n{body}\n")
+        script.chmod(0o755)
+    return folder
+
+
+def test_image_that_does_not_exist(project: Project, docker_daemon: None) -> None:
+    """The image is named, and the ways out."""
+    run = project.run("--rabbitmq", "image:no-such-image-anywhere:1")
+
+    run.assert_one_clear_error("no-such-image-anywhere:1", "cannot be pulled", "--rabbitmq local")
+
+
+@pytest.mark.parametrize("answer", ["refuses", "hangs"])
+def test_daemon_that_does_not_answer(project: Project, answer: str) -> None:
+    """The daemon's address is named, and the ways out; a daemon that hangs costs seconds."""
+    with socket.socket() as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        if answer == "hangs":
+            daemon.listen()
+        began = time.monotonic()
+
+        run = project.run("--rabbitmq", "4.1", DOCKER_HOST=f"tcp://127.0.0.1:{daemon.getsockname()[1]}")
+
+        assert time.monotonic() - began < 30
+        run.assert_one_clear_error("no Docker daemon answers", "DOCKER_HOST", "--rabbitmq local")
+
+
+def test_local_without_a_server(project: Project, tmp_path: Path) -> None:
+    """The folder is named, and the ways out."""
+    run = project.run("--rabbitmq", f"local:{tmp_path}")
+
+    run.assert_one_clear_error("no rabbitmq-server", str(tmp_path), "apt-get install rabbitmq-server")
+
+
+def test_server_that_exits_at_once(project: Project, tmp_path: Path) -> None:
+    """It is noticed in under 2 s, with exit code and log."""
+    folder = scripts(tmp_path, "echo I cannot go on >&2; exit 3")
+    began = time.monotonic()
+
+    run = project.run("--rabbitmq", f"local:{folder}")
+
+    run.assert_one_clear_error("exited with 3", "I cannot go on")
+    assert time.monotonic() - began < 4  # 2 s, and as much again for Python and pytest themselves
+
+
+def test_container_that_exits_at_once(project: Project, exiting_image: str) -> None:
+    """The same for a container."""
+    run = project.run("--rabbitmq", f"image:{exiting_image}")
+
+    run.assert_one_clear_error("exited with 3", "I cannot go on")
+
+
+def test_server_that_never_gets_ready(project: Project, tmp_path: Path) -> None:
+    """After the deadline that was asked for, with the last attempt's reason and the log."""
+    folder = scripts(tmp_path, "echo still thinking; exec sleep 600")
+
+    run = project.run("--rabbitmq", f"local:{folder}", "--rabbitmq-boot-timeout", "1.5")
+
+    run.assert_one_clear_error("not ready within 1.5 s", "ConnectionRefused", "still thinking", "--rabbitmq-boot-timeout")
+
+
+def test_wrong_credentials(project: Project, broker: Broker) -> None:
+    """The user is named, the password is not."""
+    url = broker.url.replace("guest:guest", "somebody:s3cret")
+
+    run = project.run("--rabbitmq", url)
+
+    run.assert_one_clear_error("refuses user 'somebody'", "ACCESS_REFUSED")
+    assert "s3cret" not in run.output
+
+
+def test_host_that_refuses(project: Project) -> None:
+    """A port that nobody listens on."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+
+        run = project.run("--rabbitmq", f"amqp://127.0.0.1:{unused.getsockname()[1]}")
+
+    run.assert_one_clear_error("cannot be reached", "ConnectionRefused", "Is it running")
+
+
+def test_config_that_rabbitmq_rejects(project: Project, target_name: str, tmp_path: Path) -> None:
+    """The broker's own words about the file are in the error."""
+    conf = tmp_path / "broken.conf"
+    conf.write_text("no_such_setting = 1\n")
+
+    run = project.run("--rabbitmq", target_name, f"--rabbitmq-conf={conf}")
+
+    run.assert_one_clear_error("exited with", "no_such_setting")
+
+
+def test_definitions_that_rabbitmq_rejects(project: Project, target_name: str, tmp_path: Path) -> None:
+    """The broker's own words about the file are in the error."""
+    definitions = tmp_path / "broken.json"
+    definitions.write_text("{ no json")
+
+    run = project.run("--rabbitmq", target_name, f"--rabbitmq-definitions={definitions}")
+
+    run.assert_one_clear_error("broken.json", "not imported")
+
+
+def test_the_usual_port_is_taken(project: Project, target_name: str) -> None:
+    """Somebody else's broker on 5672 is no hindrance: a disposable broker has a port of its own."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", 5672))
+        taken.listen()
+
+        run = project.run("--rabbitmq", target_name)
+
+    assert run.code == 0, run.output
+
+
+def test_settings_and_definitions_reach_the_broker(project: Project, target_name: str, tmp_path: Path) -> None:
+    """The disposable broker runs with the user's own settings and definitions."""
+    (tmp_path / "my.conf").write_text("heartbeat = 33\n")
+    (tmp_path / "my.json").write_text(
+        '{"vhosts": [{"name": "/"}], "queues": [{"name": "mine", "vhost": "/", "durable": true, "auto_delete": false, '
+        '"arguments": {}}]}'
+    )
+    project.tests(
+        '@claim("chapter.claim")\ndef test_it(scene):\n'
+        "    assert scene.heartbeat_proposed() == 33\n    assert scene.exists('mine')\n"
+    )
+
+    run = project.run(
+        "--rabbitmq", target_name, f"--rabbitmq-conf={tmp_path}/my.conf", f"--rabbitmq-definitions={tmp_path}/my.json"
+    )
+
+    assert run.code == 0, run.output
