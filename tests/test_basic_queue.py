@@ -81,9 +81,7 @@ def test_durable_queue_remains(scene: Scene, arranged: str) -> None:
 @claim("basic-queue.no-queue-yet-drops")
 @queue_types
 @pytest.mark.parametrize("persistent", [False, True], ids=["mode1", "mode2"])
-def test_message_sent_before_its_queue_exists_is_dropped(
-    scene: Scene, queue_type: QueueType, persistent: bool
-) -> None:
+def test_message_sent_before_its_queue_exists_is_dropped(scene: Scene, queue_type: QueueType, persistent: bool) -> None:
     """A message sent to a queue that is declared later is confirmed all the same, and never arrives."""
     later = scene.name()
 
@@ -153,9 +151,7 @@ def test_messages_of_a_receiver_that_acknowledges_come_back(
 
 @claim("basic-queue.ack-under-automatic-ack-is-refused")
 @queue_types
-def test_acknowledging_what_needs_no_acknowledgement_closes_the_channel(
-    scene: Scene, queue_type: QueueType
-) -> None:
+def test_acknowledging_what_needs_no_acknowledgement_closes_the_channel(scene: Scene, queue_type: QueueType) -> None:
     """The document's own receiver: its first basic_ack under `no_ack` ends it, and takes the other messages along."""
     queue = scene.queue(queue_type=queue_type)
     receiver = scene.receiver("document's", queue, auto_ack=True)

@@ -108,9 +108,7 @@ def test_the_busy_ones_share_piles_up(scene: Scene, queue_type: QueueType) -> No
 @claim("load-balancing.busy-share-shows-as-unacknowledged")
 @queue_types
 @after_silence(one_idle_one_busy)
-def test_the_busy_ones_share_shows_as_unacknowledged(
-    scene: Scene, arranged: tuple[str, Receiver, Receiver]
-) -> None:
+def test_the_busy_ones_share_shows_as_unacknowledged(scene: Scene, arranged: tuple[str, Receiver, Receiver]) -> None:
     """In list_queues its share is unacknowledged, and nothing is ready."""
     queue, _idle, _busy = arranged
 

@@ -1,7 +1,7 @@
 """rabbitmqctl: look at the queues, and wipe the node.
 
-The document's prerequisites: the command that shows what is ready and what is unacknowledged, and the three commands that
-erase everything.
+The document's prerequisites: the command that shows what is ready and what is unacknowledged, and the three commands
+that erase everything.
 """
 
 import shlex
@@ -97,7 +97,7 @@ def test_program_prints_what_the_three_commands_said(scene: Scene) -> None:
 
 @claim("rabbitmqctl.program-fails-loudly")
 def test_program_fails_with_the_words_of_rabbitmqctl(scene: Scene) -> None:
-    """When a command fails the program exits with its code, shows rabbitmqctl's message, and runs no further command."""
+    """When a command fails the program exits with its code and rabbitmqctl's message, and runs no further command."""
     command = [*scene.broker.rabbitmqctl_command(), "--no-such-option"]
 
     reset = scene.run_program("reset", "--rabbitmqctl", shlex.join(command))

@@ -1,7 +1,7 @@
 """The transcripts: the document's programs as real processes, and what they print.
 
-The document shows for each of its experiments what every program prints. Here the programs run, get their lines typed, are
-blocked and killed for real, and must print the same.
+The document shows for each of its experiments what every program prints. Here the programs run, get their lines
+typed, are blocked and killed for real, and must print the same.
 """
 
 from fixtures.claims import claim
@@ -87,9 +87,7 @@ def busy_receiver_is_second(scene: Scene, heartbeat: int = 1) -> tuple[Program, 
 
 @claim("transcripts.busy-receiver")
 @after_silence(busy_receiver_is_second)
-def test_busy_receiver_loses_its_share_by_missed_heartbeats(
-    scene: Scene, arranged: tuple[Program, Program]
-) -> None:
+def test_busy_receiver_loses_its_share_by_missed_heartbeats(scene: Scene, arranged: tuple[Program, Program]) -> None:
     """The busy one prints message 2 and that it is busy; the other prints its own five, and after a while the rest."""
     idle, busy = arranged
 

@@ -71,7 +71,7 @@ class Project:
     def tests(self, body: str, name: str = "chapter") -> None:
         """Write a chapter's test module; the names that every chapter imports are there already."""
         (self.folder / "tests" / f"test_{name}.py").write_text(
-            "import time\nfrom pathlib import Path\nimport pytest\nfrom fixtures.brokers import NotApplicable, Restart\n"
+            "import time\nfrom pathlib import Path\nfrom fixtures.brokers import NotApplicable, Restart\n"
             "from fixtures.claims import claim\nfrom fixtures.turns import after_restart, after_silence\n\n" + body
         )
 

@@ -27,7 +27,7 @@ def test_targets_are_shown_as_they_were_given_but_for_passwords(text: str, name:
 @pytest.mark.parametrize("text", ["", "4,1", "lokal:/x", "local:", "image:", "amqp://", "http://host", "amqp://host:x"])
 def test_what_is_no_target_is_refused(text: str) -> None:
     """The error quotes what was given and says what is allowed."""
-    with pytest.raises(pytest.UsageError, match="is no target. A target is one of: auto; "):
+    with pytest.raises(pytest.UsageError, match=r"is no target\. A target is one of: auto; "):
         parse(text)
 
 
@@ -44,7 +44,7 @@ def test_what_is_no_target_is_refused(text: str) -> None:
     ids=lambda value: value[0] if str(value[0]).startswith("--") else "",
 )
 def test_bad_option_is_one_clear_error(project: Project, arguments: list[str], words: list[str]) -> None:
-    """pytest's usage exit code, the option and its value, what is needed."""
+    """The usage exit code of pytest, the option and its value, what is needed."""
     project.run(*arguments).assert_one_clear_error(*words)
 
 
