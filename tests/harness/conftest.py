@@ -69,9 +69,9 @@ class Project:
         (self.folder / "claims" / f"{name}.toml").write_text(text)
 
     def tests(self, body: str, name: str = "chapter") -> None:
-        """Write a chapter's test module; the names that every chapter imports are there already."""
+        """Write a chapter's test module; what chapters import is imported already."""
         (self.folder / "tests" / f"test_{name}.py").write_text(
-            "import time\nfrom pathlib import Path\nfrom fixtures.brokers import NotApplicable, Restart\n"
+            "import time\nimport pytest\nfrom pathlib import Path\nfrom fixtures.brokers import NotApplicable, Restart\n"
             "from fixtures.claims import claim\nfrom fixtures.turns import after_restart, after_silence\n\n" + body
         )
 
