@@ -17,8 +17,8 @@ from fixtures.turns import after_restart
 
 queue_types = pytest.mark.parametrize("queue_type", ["classic", "quorum"])
 
-#: Classic queues keep bodies up to 4 KiB and larger ones in different files.
-sizes = pytest.mark.parametrize("size", [0, 100, 20_000, 1_048_576], ids=["0 B", "100 B", "20 kB", "1 MiB"])
+#: Bodies of 0 bytes, 100 bytes, 20 kB and 1 MiB: a classic queue keeps small and large ones in different files.
+BODIES = ["x" * size for size in (0, 100, 20_000, 1_048_576)]
 
 
 # All three safeguards, and then each one taken away.
@@ -164,33 +164,34 @@ def test_acknowledged_message_is_gone_for_good(scene: Scene, queue_type: QueueTy
 # The truth table: queue durable or not, delivery mode 1 or 2, each restart, each queue type.
 
 
-def one_persistent_message(scene: Scene, queue_type: QueueType, size: int) -> str:
+def persistent_messages(scene: Scene, queue_type: QueueType) -> str:
     queue = scene.queue(durable=True, queue_type=queue_type)
-    scene.publish(queue, "x" * size, persistent=True)
+    scene.publish(queue, *BODIES, persistent=True)
     return queue
 
 
 @claim("durable-queue.persistent-survives")
 @queue_types
-@sizes
-@after_restart(one_persistent_message)
-def test_persistent_message_survives(scene: Scene, arranged: str, size: int) -> None:
-    """A persistent message (delivery mode 2) in a durable queue is there after a restart, unchanged."""
-    assert scene.drain(arranged).bodies == ["x" * size]
+@after_restart(persistent_messages)
+def test_persistent_messages_survive(scene: Scene, arranged: str) -> None:
+    """Persistent messages (delivery mode 2) in a durable queue are there after a restart, unchanged and in order."""
+    survivors = scene.drain(arranged).bodies
+
+    assert [len(body) for body in survivors] == [len(body) for body in BODIES]
+    assert survivors == BODIES
 
 
-def one_transient_message(scene: Scene, queue_type: QueueType, size: int) -> str:
+def transient_messages(scene: Scene, queue_type: QueueType) -> str:
     queue = scene.queue(durable=True, queue_type=queue_type)
-    scene.publish(queue, "x" * size, persistent=False)
+    scene.publish(queue, *BODIES, persistent=False)
     return queue
 
 
 @claim("durable-queue.transient-is-deleted")
 @queue_types
-@sizes
-@after_restart(one_transient_message)
-def test_transient_message_is_deleted(scene: Scene, arranged: str) -> None:
-    """A transient message (delivery mode 1) in a durable queue is not."""
+@after_restart(transient_messages)
+def test_transient_messages_are_deleted(scene: Scene, arranged: str) -> None:
+    """Transient messages (delivery mode 1) in a durable queue are not."""
     assert [len(body) for body in scene.drain(arranged).bodies] == []
 
 

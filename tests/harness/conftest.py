@@ -71,7 +71,8 @@ class Project:
     def tests(self, body: str, name: str = "chapter") -> None:
         """Write a chapter's test module; what chapters import is imported already."""
         (self.folder / "tests" / f"test_{name}.py").write_text(
-            "import time\nimport pytest\nfrom pathlib import Path\nfrom fixtures.brokers import NotApplicable, Restart\n"
+            "import time\nimport pytest\nfrom pathlib import Path\n"
+            "from fixtures.brokers import NotApplicable, Restart\n"
             "from fixtures.claims import claim\nfrom fixtures.turns import after_restart, after_silence\n\n" + body
         )
 
