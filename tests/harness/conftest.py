@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,20 +35,21 @@ class Run:
 
     code: int
     output: str
+    error: str
 
     @property
-    def error(self) -> list[str]:
-        """The lines of its one error message."""
-        found = re.search(r"^ERROR: (.*)\Z", self.output, re.MULTILINE | re.DOTALL)
-        return found[1].strip().splitlines() if found else []
+    def error_lines(self) -> list[str]:
+        """The lines of its one error message, which pytest writes to standard error."""
+        return self.error.strip().removeprefix("ERROR: ").splitlines()
 
     def assert_one_clear_error(self, *words: str) -> None:
         """It ended with pytest's usage code and one message of at most ten lines that says these words."""
         assert self.code == pytest.ExitCode.USAGE_ERROR, self.output
-        assert 1 <= len(self.error) <= 10, self.output
+        assert 1 <= len(self.error_lines) <= 10, self.error
+        assert self.error.startswith("ERROR: "), self.error
         assert "Traceback" not in self.output
         for word in words:
-            assert word in " ".join(self.error), self.output
+            assert word in " ".join(self.error_lines), self.error
 
 
 class Project:
@@ -87,7 +87,7 @@ class Project:
             env=inherited | {"PYTHONPATH": str(PROJECT), leftovers.MARK: str(self.folder)} | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             text=True,
         )
         self.started.append(process.pid)
@@ -100,8 +100,8 @@ class Project:
     def run(self, *arguments: str, **environment: str) -> Run:
         """Run pytest on the project, to its end."""
         with self.start(*arguments, **environment) as process:
-            output, _ = process.communicate(timeout=120)
-            return Run(process.returncode, output)
+            output, error = process.communicate(timeout=120)
+            return Run(process.returncode, output + error, error)
 
 
 @pytest.fixture

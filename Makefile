@@ -1,0 +1,47 @@
+# Everything stands on .venv, which is made from requirements.lock when it is missing or older.
+# RABBITMQ="4.1 3.13" chooses brokers and ARGS="-k durable" goes to pytest: on make's command line or in the environment.
+
+PYTHON ?= python3
+export PYTHON
+
+# Modules, not the scripts in .venv/bin: those name the folder they were made in, and break when it moves.
+RUN := .venv/bin/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help claims test lint format lock clean broker
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+claims: broker ## put every claim to the test
+	@$(RUN) pytest tests --ignore=tests/harness $(ARGS)
+
+test: lint broker ## everything: lint, the suite's own tests, every claim
+	@$(RUN) pytest tests $(ARGS)
+
+lint: .venv/made ## check format, style, types and the workflow
+	@$(RUN) ruff format --quiet --check .
+	@$(RUN) ruff check --quiet .
+	@$(RUN) mypy
+	@$(RUN) check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/zizmor --quiet --offline .github
+
+format: .venv/made ## format the code, mend what can be mended
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix .
+
+lock: .venv/made ## write requirements.lock anew from pyproject.toml; ARGS=--upgrade takes the newest versions
+	@.venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" --group dev --output-file requirements.lock $(ARGS) pyproject.toml
+
+clean: ## remove .venv, caches and reports
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache report
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# On a machine with neither Docker nor a rabbitmq-server, this gets one if it may.
+broker: .venv/made
+	@fixtures/bootstrap.sh broker
+
+.venv/made: requirements.lock
+	@fixtures/bootstrap.sh venv
+	@touch $@

@@ -1,0 +1,88 @@
+"""A restart that did not happen as it was named is found out: the claim is not established, never held."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from fixtures.brokers import Broker, Restart, base, prepare
+from fixtures.options import OPTIONS
+from fixtures.waiting import NotEstablished
+
+
+@pytest.fixture(scope="module")
+def own_broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
+    """A broker that these tests may mistreat."""
+    options = pytestconfig.stash[OPTIONS]
+    broker = prepare(options.targets[0], options, lambda _: None)
+    try:
+        broker.start(lambda _: None)
+        yield broker
+    finally:
+        broker.disconnect()
+        broker.close()
+
+
+@pytest.mark.parametrize("kind", [Restart.CLEAN, Restart.KILL, Restart.APP])
+def test_restart_happens_as_named_and_says_how_it_knows(own_broker: Broker, kind: Restart) -> None:
+    """The report has the proof: exit code and log, and how old connections ended."""
+    report = own_broker.restart(kind)
+
+    assert report.kind is kind
+    assert ("320 CONNECTION_FORCED" in report.proof) is (kind is not Restart.KILL)
+    assert "old connections ended with" in report.proof
+
+
+def stop_that_is_a_kill(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    patch.setattr(broker, "_terminate", broker._kill)
+    return Restart.CLEAN
+
+
+def kill_that_is_a_stop(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    patch.setattr(broker, "freeze", lambda: None)
+    patch.setattr(broker, "_kill", broker._terminate)
+    return Restart.KILL
+
+
+def stop_that_does_not_happen(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    patch.setattr(broker, "_terminate", lambda: None)
+    patch.setattr(broker, "_start_again", lambda: None)
+    patch.setattr(broker, "_exit_code", lambda: 0)
+    return Restart.CLEAN
+
+
+def app_that_goes_on(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    patch.setattr(broker, "rabbitmqctl", lambda *_: "")
+    patch.setattr(base, "_WITNESS", 1.0)
+    return Restart.APP
+
+
+def app_that_is_a_new_process(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    restart = broker.restart
+    patch.setattr(broker, "rabbitmqctl", lambda command: restart(Restart.CLEAN).said if command == "stop_app" else "")
+    return Restart.APP
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "found_out_by"),
+    [
+        (stop_that_is_a_kill, "was to be clean, but: .* no shutdown"),
+        (kill_that_is_a_stop, "was to be killed, but its log says that it shut down"),
+        (stop_that_does_not_happen, "was to be clean, but: exit code 0, no shutdown"),
+        (app_that_goes_on, "until a connection from before the restart"),
+        (app_that_is_a_new_process, "another process"),
+    ],
+)
+def test_restart_that_is_something_else_is_found_out(
+    own_broker: Broker,
+    monkeypatch: pytest.MonkeyPatch,
+    sabotage: Callable[[Broker, pytest.MonkeyPatch], Restart],
+    found_out_by: str,
+) -> None:
+    """Neither a clean stop nor a kill nor stop_app is taken for another, nor for nothing."""
+    with monkeypatch.context() as patch:
+        kind = sabotage(own_broker, patch)
+
+        with pytest.raises(NotEstablished, match=found_out_by):
+            own_broker.restart(kind)
+
+    own_broker.wait_until_ready(lambda _: None)  # and the node is there again
