@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 
+from fixtures import owners
 from fixtures.brokers import container
 from fixtures.brokers.base import BrokerError
 
@@ -14,8 +15,15 @@ MARK = "CLAIMS_HARNESS_RUN"
 
 
 def of_runs(mark: str, pids: list[int]) -> set[str]:
-    """What runs of pytest have left on this machine: those started with this mark, and these process ids."""
+    """What runs of pytest have left on this machine: those started with this mark, and these process ids.
+
+    Workers have ids of their own; what they leave is known by its owner being dead.
+    """
     return _processes(mark) | _folders(pids) | _containers(pids)
+
+
+def _left(owner: str, pids: list[int]) -> bool:
+    return int(owner.split()[0]) in pids or not owners.process(owner)
 
 
 def _processes(mark: str) -> set[str]:
@@ -31,7 +39,7 @@ def _folders(pids: list[int]) -> set[str]:
     found = set()
     for owner in Path(tempfile.gettempdir()).glob("rabbitmq-claims-*/owner"):
         with suppress(OSError):
-            if int(owner.read_text().splitlines()[1].split()[0]) in pids:
+            if _left(owner.read_text().splitlines()[1], pids):
                 found.add(f"folder {owner.parent}")
     return found
 
@@ -43,7 +51,5 @@ def _containers(pids: list[int]) -> set[str]:
         return set()
     labelled = daemon.containers.list(all=True, filters={"label": "rabbitmq-claims.owner"}, sparse=True)
     return {
-        f"container {found.id}"
-        for found in labelled
-        if int(found.attrs["Labels"]["rabbitmq-claims.owner"].split()[0]) in pids
+        f"container {found.id}" for found in labelled if _left(found.attrs["Labels"]["rabbitmq-claims.owner"], pids)
     }

@@ -61,6 +61,22 @@ def test_nothing_is_left(project: Project, target_name: str, during: str, ends: 
     assert project.left() == set()
 
 
+@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ends: ends.name)
+def test_nothing_is_left_of_workers(project: Project, target_name: str, ends: signal.Signals) -> None:
+    """The same with pytest-xdist, when only the controlling process is told."""
+    project.tests(TESTS)
+
+    with project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim") as run:
+        wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
+        os.kill(run.pid, ends)
+        run.communicate(timeout=60)
+
+    if ends is signal.SIGKILL:
+        project.tests('@claim("chapter.claim")\ndef test_next(scene): pass\n')
+        assert project.run("--rabbitmq", target_name).code == 0
+    wait_until(lambda: not project.left(), "nothing is left", within=20, seen=lambda: str(project.left()))
+
+
 def _reached(mark: Path, run: "subprocess.Popen[str]") -> bool:
     assert run.poll() is None, run.communicate()[0]
     return mark.exists()
