@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from fixtures.accounts import ACCOUNT
 from fixtures.brokers import Restart
 from fixtures.claims import claim
 from fixtures.receiver import numbered
@@ -102,8 +103,10 @@ def test_program_fails_with_the_words_of_rabbitmqctl(scene: Scene) -> None:
     command = [*scene.broker.rabbitmqctl_command(), "--no-such-option"]
 
     reset = scene.run_program("reset", "--rabbitmqctl", shlex.join(command))
+    with ACCOUNT.spending("rabbitmqctl"):
+        code = reset.wait()
 
-    assert reset.wait() == 64  # EX_USAGE of rabbitmqctl
+    assert code == 64  # EX_USAGE of rabbitmqctl
     complaint = "\n".join(reset.complained)
     assert "--no-such-option" in complaint
     assert "stop_app" in complaint
