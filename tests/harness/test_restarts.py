@@ -18,7 +18,6 @@ def own_broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
         broker.start(lambda _: None)
         yield broker
     finally:
-        broker.disconnect()
         broker.close()
 
 
