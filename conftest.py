@@ -5,5 +5,7 @@ pytest_plugins = [
     "fixtures.claims",
     "fixtures.fleet",
     "fixtures.turns",
+    "fixtures.recorder",
     "fixtures.verdicts",
+    "fixtures.terminal",
 ]
