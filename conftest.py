@@ -3,6 +3,7 @@
 pytest_plugins = [
     "fixtures.options",
     "fixtures.claims",
+    "fixtures.selection",
     "fixtures.fleet",
     "fixtures.turns",
     "fixtures.recorder",
