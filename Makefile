@@ -1,6 +1,8 @@
 # Everything stands on .venv, which is made from requirements.lock when it is missing or older.
 # RABBITMQ="4.1 3.13" chooses brokers and ARGS="-k durable" goes to pytest: on make's command line or in the environment.
+# REPORT=DIR is where results and pages go.
 
+REPORT ?= report
 PYTHON ?= python3
 export PYTHON
 
@@ -14,7 +16,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 claims: broker ## put every claim to the test
-	@$(RUN) pytest tests --ignore=tests/harness $(ARGS)
+	@$(RUN) pytest tests --ignore=tests/harness --claims-report=$(REPORT) $(ARGS)
 
 test: lint broker ## everything: lint, the suite's own tests, every claim
 	@$(RUN) pytest tests $(ARGS)
