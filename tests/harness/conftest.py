@@ -14,6 +14,8 @@ from fixtures.brokers import container
 from fixtures.brokers.base import BrokerError
 from fixtures.options import OPTIONS
 from fixtures.processes import PROJECT
+from fixtures.report import results
+from fixtures.report.results import Results
 from tests.harness import leftovers
 
 CATALOGUE = """
@@ -60,7 +62,7 @@ class Project:
         self.started: list[int] = []
         (folder / "claims").mkdir(parents=True)
         (folder / "tests").mkdir()
-        (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+        (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\nclaims_report = "report"\n')
         (folder / "conftest.py").write_text((PROJECT / "conftest.py").read_text())
         self.catalogue(CATALOGUE)
 
@@ -92,6 +94,11 @@ class Project:
         )
         self.started.append(process.pid)
         return process
+
+    @property
+    def results(self) -> Results:
+        """What its last run has written."""
+        return results.read(self.folder / "report")
 
     def left(self) -> set[str]:
         """What its runs have left on this machine."""
