@@ -243,16 +243,17 @@ def test_differences_are_sentences(verdicts: Sequence[results.Verdict], sentence
 
 def test_difference_of_some_cases_names_what_they_have_in_common() -> None:
     """And the known deviation's reason and source."""
+    rows: list[tuple[str, str, results.Verdict, str]] = [
+        ("4.0.5", "classic", "holds", ""),
+        ("4.0.5", "quorum", "holds", ""),
+        ("4.3.6", "classic", "holds", ""),
+        ("4.3.6", "quorum", "refuted", "it <b>differs</b> here"),
+    ]
     found = samples.of(
         [target("4.0.5"), target("4.3.6")],
         [
             case("a.one", on, verdict, name=f"test_it[{kind}-{n}]", parameters={"kind": kind, "n": n}, reason=reason)
-            for on, kind, verdict, reason in [
-                ("4.0.5", "classic", "holds", ""),
-                ("4.0.5", "quorum", "holds", ""),
-                ("4.3.6", "classic", "holds", ""),
-                ("4.3.6", "quorum", "refuted", "it <b>differs</b> here"),
-            ]
+            for on, kind, verdict, reason in rows
             for n in ("1", "2")
         ],
     )
