@@ -1,0 +1,274 @@
+"""The pages, in a real Chromium: rendered, filtered, followed; nothing is fetched from elsewhere."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from fixtures.brokers import Broker
+from fixtures.report import pages
+from fixtures.report.results import Results
+from tests.harness import samples
+from tests.harness.conftest import Project
+from tests.harness.samples import case, target
+
+RESULTS = samples.of(
+    [target("3.10.8"), target("4.3.6")],
+    [
+        case("load-balancing.round-robin", "3.10.8"),
+        case("load-balancing.round-robin", "4.3.6"),
+        case("load-balancing.priority", "3.10.8"),
+        case("load-balancing.priority", "4.3.6", "refuted", reason="it <b>differs</b> here"),
+        case("durable-queue.kept", "3.10.8", "not applicable", reason="no rabbitmqctl", ledger=[]),
+        case("durable-queue.kept", "4.3.6", "refuted", expected="holds", reason="assert [] == ['<i>kept</i>']"),
+    ],
+)
+CLAIMS = ["load-balancing.round-robin", "load-balancing.priority", "durable-queue.kept"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The machine's own Chromium, which talks to nobody."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("there is no Chromium on this machine")
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=quiet)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page on which nothing goes wrong and nothing is asked of anybody."""
+    context = chromium.new_context()
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith("file:") else wrong.append(request.url))
+    yield page
+    context.close()
+    assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages of a few results."""
+    return written(RESULTS, tmp_path_factory.mktemp("report"))
+
+
+def written(found: Results, folder: Path) -> Path:
+    pages.write(found, folder)
+    (folder / "results.json").write_text("{}")
+    return folder
+
+
+def shown_claims(page: Page) -> list[str]:
+    rows = page.locator("#claims tr[data-claim]:visible")
+    return [row.get_attribute("data-claim") or "" for row in rows.all()]
+
+
+def test_matrix_comes_first_with_a_word_per_verdict(page: Page, report: Path) -> None:
+    """Never colour alone; what is not as expected says so."""
+    page.goto(f"file://{report}/index.html")
+
+    assert shown_claims(page) == CLAIMS
+    assert page.locator("main > section").first.get_by_role("heading").inner_text() == "Matrix"
+    cells = page.locator("#claims td").all_inner_texts()
+    assert cells == ["✓ holds", "✓ holds", "✓ holds", "✗ refuted", "- not applicable", "✗ refuted not as expected"]
+
+
+def test_reasons_are_text(page: Page, report: Path) -> None:
+    """Markup in what a broker said is shown, not obeyed."""
+    page.goto(f"file://{report}/index.html")
+
+    assert "it <b>differs</b> here" in page.locator("#differences + ul").inner_text()
+    assert page.locator("main b, main i").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "claims"),
+    [
+        ("chapter", "durable-queue", ["durable-queue.kept"]),
+        ("verdict", "refuted", ["load-balancing.priority", "durable-queue.kept"]),
+        ("verdict", "not applicable", ["durable-queue.kept"]),
+        ("target", "0", CLAIMS),
+    ],
+)
+def test_filters(page: Page, report: Path, field: str, value: str, claims: list[str]) -> None:
+    """Matrix and chapters show what was asked for, and everything again after a reset."""
+    page.goto(f"file://{report}/index.html")
+
+    page.locator(f"select[name={field}]").select_option(value)
+
+    assert shown_claims(page) == claims
+    assert [a.get_attribute("id") for a in page.locator("article:visible").all()] == claims
+    page.get_by_role("button", name="Show all").first.click()
+    page.wait_for_function("document.querySelectorAll('#claims tr[data-claim]:not([hidden])').length === 3")
+
+
+def test_only_what_differs(page: Page, report: Path) -> None:
+    """A tick leaves the claims that do not come out alike."""
+    page.goto(f"file://{report}/index.html")
+
+    page.get_by_label("only what differs").check()
+
+    assert shown_claims(page) == CLAIMS[1:]
+    assert page.locator("output").inner_text() == "2 of 3 claims"
+
+
+def test_filters_together_ask_for_one_broker_and_its_verdict(page: Page, report: Path) -> None:
+    """Refuted on 3.10 is nothing: the page says so and offers the way back."""
+    page.goto(f"file://{report}/index.html")
+
+    page.locator("select[name=target]").select_option(label="3.10.8")
+    page.locator("select[name=verdict]").select_option("refuted")
+
+    assert shown_claims(page) == []
+    assert page.locator("#nothing").is_visible()
+    page.locator("#nothing button").click()
+    page.wait_for_function("document.querySelectorAll('#claims tr[data-claim]:not([hidden])').length === 3")
+
+
+def test_link_to_a_claim_leads_there_whatever_is_hidden(page: Page, report: Path) -> None:
+    """Somebody's link works, and it is not swallowed by a filter."""
+    page.goto(f"file://{report}/index.html#durable-queue.kept")
+    assert page.locator("article:target").get_attribute("id") == "durable-queue.kept"
+
+    page.locator("select[name=chapter]").select_option("durable-queue")
+    page.evaluate("location.hash = 'load-balancing.round-robin'")
+
+    page.wait_for_function("document.querySelector('article:target')?.checkVisibility()")
+    assert page.locator("article:target").get_attribute("id") == "load-balancing.round-robin"
+
+
+def test_keyboard_alone_is_enough(page: Page, report: Path) -> None:
+    """The first Tab offers to skip to the content; a filter can be chosen without a mouse."""
+    page.goto(f"file://{report}/index.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+
+    page.get_by_label("only what differs").focus()
+    page.keyboard.press("Space")
+
+    assert shown_claims(page) == CLAIMS[1:]
+
+
+def test_every_link_leads_somewhere(page: Page, report: Path) -> None:
+    """On the index and on every page of evidence."""
+    for file in [report / "index.html", *(report / "evidence").iterdir()]:
+        page.goto(f"file://{file}")
+        for link in {a.get_attribute("href") or "" for a in page.locator("a").all()}:
+            path, _, anchor = link.partition("#")
+            if link.startswith("https://"):
+                continue
+            goal = (file.parent / path).resolve() if path else file
+            assert goal.exists(), f"{file.name}: {link}"
+            assert not anchor or f'id="{anchor}"' in goal.read_text(), f"{file.name}: {link}"
+
+
+def test_picture_shows_who_got_what(page: Page, report: Path) -> None:
+    """As a drawing, with a title and a description for those who do not see it, and as text."""
+    page.goto(f"file://{report}/index.html#load-balancing.round-robin")
+    article = page.locator("article:target")
+
+    assert article.locator("svg.sequence").is_visible()
+    assert article.locator("svg .body").all_text_contents() == ["1", "2", "3", "1", "3", "2", "↻2"]
+    assert article.locator("svg > desc").text_content() == "idle got 1, 3, 2*; busy got 2"
+    article.get_by_text("The same as text").click()
+    assert "socket aborted" in article.locator("pre").first.inner_text()
+
+
+def test_evidence_shows_cases_that_look_the_same_once(page: Page, report: Path) -> None:
+    """And names the others."""
+    page.goto(f"file://{report}/evidence/load-balancing.round-robin.html")
+
+    assert page.locator("svg.sequence").count() == 1
+    page.get_by_text("1 more case looks the same").click()
+    assert page.get_by_text("test_it on 3.10.8").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_everybody_can_use_the_page(page: Page, report: Path, width: int, scheme: str) -> None:
+    """No fault that axe knows (contrast, labels, structure), on a phone and on a desk; no scrolling sideways."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(f"file://{report}/index.html")
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_print_shows_all_and_no_controls(page: Page, report: Path) -> None:
+    """Filters and links for jumping are of no use on paper."""
+    page.goto(f"file://{report}/index.html")
+    page.emulate_media(media="print")
+
+    assert not page.locator("#filters").is_visible()
+    assert page.locator("article:visible").count() == len(CLAIMS)
+
+
+def test_page_works_without_javascript(chromium: Browser, report: Path) -> None:
+    """Everything is there; the filters, which would do nothing, are not."""
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"file://{report}/index.html")
+
+    assert shown_claims(page) == CLAIMS
+    assert not page.locator("#filters").is_visible()
+    context.close()
+
+
+def test_two_thousand_cases_open_in_less_than_a_second(page: Page, tmp_path: Path) -> None:
+    """The fastest of three: it is the page that is measured, not what else the machine does."""
+    versions = ["3.8.9", "3.10.8", "3.13.7", "4.0.5", "4.3.6"]
+    ledger = samples.LEDGER * 3
+    many = samples.of(
+        [target(version) for version in versions],
+        [
+            case(f"chapter-{n % 5}.claim-{n}", version, name=f"test_it[{k}]", ledger=ledger[: 12 + k])
+            for version in versions
+            for n in range(50)
+            for k in range(8)
+        ],
+    )
+    assert len(many.cases) == 2000
+    written(many, tmp_path)
+
+    def opened() -> float:
+        page.goto(f"file://{tmp_path}/index.html")
+        return float(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
+
+    assert min(opened() for _ in range(3)) < 1000  # milliseconds
+
+
+def test_cut_short_run_says_so(page: Page, tmp_path: Path) -> None:
+    """Nobody takes half a run for a whole one."""
+    written(samples.of([target("4.3.6")], [case("a.one", "4.3.6")], complete=False), tmp_path)
+
+    page.goto(f"file://{tmp_path}/index.html")
+
+    assert page.get_by_text("This run was cut short").is_visible()
+
+
+def test_real_run_writes_its_pages(page: Page, project: Project, broker: Broker) -> None:
+    """What pytest leaves opens, with the evidence of what happened on the broker."""
+    project.tests(
+        '@claim("chapter.claim")\ndef test_it(scene):\n    queue = scene.queue()\n'
+        "    scene.publish(queue, 'no 7 Hello')\n"
+        "    assert scene.drain(queue).numbers == [7]\n"
+    )
+    assert project.run("--rabbitmq", broker.url).code == 0
+
+    page.goto(f"file://{project.folder}/report/index.html#chapter.claim")
+
+    assert page.locator("article:target svg .body").all_text_contents() == ["7", "marker", "7", "marker"]
+    assert "scene.publish(queue," in (page.locator("article:target .source-code").text_content() or "")
