@@ -3,6 +3,8 @@
 # REPORT=DIR is where results and pages go.
 
 REPORT ?= report
+# The versions whose results are published.
+VERSIONS ?= 3.8 3.10 4.0 4.3
 PYTHON ?= python3
 export PYTHON
 
@@ -10,7 +12,7 @@ export PYTHON
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help claims test lint format lock clean broker
+.PHONY: help claims test docs lint format lock clean broker
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,16 +23,21 @@ claims: broker ## put every claim to the test
 test: lint broker ## everything: lint, the suite's own tests, every claim
 	@$(RUN) pytest tests $(ARGS)
 
-lint: .venv/made ## check format, style, types and the workflow
+lint: .venv/made ## check format, style, types, the workflows and the action
 	@$(RUN) ruff format --quiet --check .
 	@$(RUN) ruff check --quiet .
 	@$(RUN) mypy
 	@$(RUN) check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	@.venv/bin/zizmor --quiet --offline .github
+	@$(RUN) check_jsonschema --builtin-schema vendor.github-actions action.yml
+	@.venv/bin/zizmor --quiet --offline .
 
 format: .venv/made ## format the code, mend what can be mended
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
+
+docs: broker ## put every claim to the test on VERSIONS, and publish the results in docs/ and README.md
+	@RABBITMQ="$(VERSIONS)" $(RUN) pytest tests --ignore=tests/harness --claims-strict --claims-report=$(REPORT) $(ARGS)
+	@$(RUN) fixtures.report.docs $(REPORT)
 
 lock: .venv/made ## write requirements.lock anew from pyproject.toml; ARGS=--upgrade takes the newest versions
 	@.venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
