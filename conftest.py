@@ -3,8 +3,8 @@
 pytest_plugins = [
     "fixtures.options",
     "fixtures.claims",
-    "fixtures.selection",
     "fixtures.fleet",
+    "fixtures.selection",
     "fixtures.turns",
     "fixtures.recorder",
     "fixtures.verdicts",
