@@ -70,6 +70,17 @@ def test_surprises_are_sentences_with_what_was_observed() -> None:
     ]
 
 
+def test_what_a_spoilt_restart_keeps_from_being_put_to_the_test_is_no_surprise() -> None:
+    """A node that does not restart shows nothing of claims about restarts."""
+    sabotaged = broken("4.0", "restart-ignored")
+    sabotaged.spoils_restarts = True
+
+    found = kills(samples.of([sabotaged], [case("a.one", sabotaged.name, "not established")]))
+
+    assert found.outcome("a.one", "restart-ignored") == "not put to the test"
+    assert found.surprises == []
+
+
 def test_what_is_not_as_it_should_be_is_at_hand_as_pairs() -> None:
     """For whoever wants to mend the catalogue or the tests."""
     assert [(pair.claim, pair.sabotage) for pair in FOUND.surviving_pairs] == [("a.two", "acks-swallowed")]
