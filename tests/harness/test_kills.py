@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from fixtures import terminal
-from fixtures.report import markdown
+from fixtures.report import compare, docs, markdown, matrix, results
 from fixtures.report.kills import Outcome, kills
 from fixtures.report.results import Results, Verdict
 from tests.harness import samples
@@ -264,6 +264,70 @@ def test_markdown_of_honest_brokers_is_as_it_was() -> None:
     honest = samples.of([target("4.0")], [case("a.one", "4.0")])
     both = samples.of([target("4.0"), broken("4.0", "one")], [*honest.cases, case("a.one", "4.0+one", "refuted")])
 
-    assert "### Broken brokers" not in markdown.summary(honest)
+    assert "## What a broken broker looks like" not in markdown.summary(honest)
     assert markdown.summary(both).startswith(markdown.summary(honest))
     assert markdown.overview(both) == markdown.overview(honest)
+
+
+# Compared, and published.
+
+
+ONE = {"a.one": ["one"]}
+
+
+def under_one(verdict: Verdict) -> Results:
+    """A claim under the sabotage that must refute it."""
+    return samples.of(
+        [broken("4.0", "one")], [case("a.one", "4.0+one", verdict, expected="holds", reason="so")], refuted_by=ONE
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("refuted", "refuted", []),
+        (
+            "refuted",
+            "holds",
+            [
+                "worse: a.one under one: before refuted, now survives: idle got 1, 3, 2*; busy got 2",
+            ],
+        ),
+        ("holds", "refuted", ["a.one under one: before survives, now refuted: so"]),
+        ("refuted", "not established", ["worse: a.one under one: before refuted, now not put to the test: so"]),
+    ],
+)
+def test_comparison_says_which_pairs_flipped(before: Verdict, after: Verdict, said: list[str]) -> None:
+    """For the worse only if the run is red by it."""
+    changes = compare.changes(under_one(before), under_one(after))
+
+    assert [("worse: " if change.worse else "") + change.sentence for change in changes] == said
+
+
+def test_honest_brokers_are_not_compared_with_sabotaged_ones() -> None:
+    """Not even where each of two runs has one of both: no claim is new, gone or worse."""
+    honest = samples.of([target("4.0")], [case("a.one", "4.0")])
+
+    assert compare.changes(honest, under_one("holds")) == []
+    assert compare.changes(under_one("holds"), honest) == []
+
+
+def test_new_sabotage_that_surprises_is_worse() -> None:
+    """Also where the older run does not have it."""
+    older = samples.of([broken("4.0", "none")], [case("a.one", "4.0+none")], refuted_by=ONE)
+
+    [change] = compare.changes(older, under_one("holds"))
+
+    assert change.worse
+    assert change.sentence.startswith("a.one survives one, which must refute it")
+
+
+def test_merged_results_have_both_kinds_of_brokers() -> None:
+    """Each in its own matrix."""
+    both = results.merge([samples.of([target("4.0")], [case("a.one", "4.0")]), under_one("refuted")])
+
+    assert str(kills(both).pair_score) == "1 of 1"
+    assert [target.name for target in both.honest().targets] == ["4.0"]
+    assert matrix.differences(both) == []
+    assert "| `one` |" in docs.pages(both)["README.md"]
+    assert "4.0+one" not in docs.pages(both)["README.md"]
