@@ -1,7 +1,10 @@
 """Results made up for a test: small ones, and as many as are wanted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from fixtures.report import results
 from fixtures.report.results import Case, Chapter, Claim, Deviation, Results, Target, Verdict
@@ -35,6 +38,12 @@ def target(version: str, name: str = "") -> Target:
     return Target(name or version, "RabbitMQ", version, "Erlang/OTP 27", "container", "an image", "", 6.2)
 
 
+def broken(version: str, sabotage: str) -> Target:
+    """A sabotaged broker of this version."""
+    name = f"{version}+{sabotage}"
+    return msgspec.structs.replace(target(version, name), sabotage=sabotage, does=f"It does <b>{sabotage}</b>.")
+
+
 def case(claim: str, on: str, verdict: Verdict = "holds", name: str = "test_it", **more: Any) -> Case:
     """What became of a claim on a target; as expected, unless `expected` says otherwise."""
     facts: dict[str, Any] = {
@@ -48,8 +57,13 @@ def case(claim: str, on: str, verdict: Verdict = "holds", name: str = "test_it",
     return Case(claim=claim, case=name, target=on, verdict=verdict, **facts | more)
 
 
-def of(targets: Sequence[Target], cases: Sequence[Case], complete: bool = True) -> Results:
-    """Results with the chapters and claims that the cases name."""
+def of(
+    targets: Sequence[Target],
+    cases: Sequence[Case],
+    complete: bool = True,
+    refuted_by: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Results:
+    """Results with the chapters and claims that the cases name, and the sabotages that must refute these."""
     chapters: dict[str, Chapter] = {}
     for claim in dict.fromkeys(case.claim for case in cases):
         name = claim.partition(".")[0].replace("-", "_")
@@ -61,6 +75,7 @@ def of(targets: Sequence[Target], cases: Sequence[Case], complete: bool = True) 
                 f"It is so with `{claim}`.",
                 "Because.",
                 "https://www.rabbitmq.com/docs",
+                refuted_by=tuple(refuted_by.get(claim, ())),
                 deviations=(DEVIATION,),
                 tests=[results.Test("test_it", "def test_it(scene):\n    assert scene\n")],
             )
@@ -75,4 +90,32 @@ def of(targets: Sequence[Target], cases: Sequence[Case], complete: bool = True) 
         chapters=list(chapters.values()),
         cases=list(cases),
         time={"boot": 6.2, "everything else": 1.0},
+    )
+
+
+def kill_run() -> Results:
+    """A run in which everything comes up that can become of a claim under a sabotage."""
+    names = ["none", "acks-swallowed", "priority-ignored", "nobody-notices", "cannot-be-run"]
+    noticed: dict[str, Any] = {"verdict": "refuted", "expected": "holds"}
+    return of(
+        [broken("4.0", name) for name in names],
+        [
+            case("a.one", "4.0+none"),
+            case("a.two", "4.0+none", reason="assert [] == [1]\nand more", **noticed),
+            case("a.one", "4.0+acks-swallowed", reason="assert <i>1</i> == 2\nand more", **noticed),
+            case("a.one", "4.0+acks-swallowed", name="test_it[other]", ledger=[]),
+            case("a.two", "4.0+acks-swallowed", observed="idle got nothing"),
+            case("b.three", "4.0+acks-swallowed", "not established", reason="no restart"),
+            case("a.one", "4.0+priority-ignored"),
+            case("a.two", "4.0+priority-ignored", "refuted", expected="holds", reason="", observed="idle got 2"),
+            case("b.three", "4.0+priority-ignored", "holds", expected="refuted", observed="busy got 3"),
+            case("a.one", "4.0+nobody-notices", ledger=[]),
+            case("a.two", "4.0+nobody-notices", "refuted", ledger=[]),
+            case("a.one", "4.0+cannot-be-run", "not applicable", reason="no rabbitmqctl", ledger=[]),
+        ],
+        refuted_by={
+            "a.one": ["acks-swallowed", "cannot-be-run"],
+            "a.two": ["acks-swallowed"],
+            "b.three": ["priority-ignored"],
+        },
     )

@@ -10,10 +10,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from fixtures.brokers import Broker
 from fixtures.report import pages
-from fixtures.report.results import Results
+from fixtures.report.results import Results, merge
 from tests.harness import samples
 from tests.harness.conftest import Project
-from tests.harness.samples import case, target
+from tests.harness.samples import broken, case, target
 
 RESULTS = samples.of(
     [target("3.10.8"), target("4.3.6")],
@@ -60,6 +60,18 @@ def page(chromium: Browser) -> Iterator[Page]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages of a few results."""
     return written(RESULTS, tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def broken_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages of broken brokers alone."""
+    return written(samples.kill_run(), tmp_path_factory.mktemp("broken"))
+
+
+@pytest.fixture(scope="module")
+def both_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages of honest brokers and of broken ones."""
+    return written(merge([samples.kill_run(), RESULTS]), tmp_path_factory.mktemp("both"))
 
 
 def written(found: Results, folder: Path) -> Path:
@@ -159,8 +171,10 @@ def test_keyboard_alone_is_enough(page: Page, report: Path) -> None:
     assert shown_claims(page) == CLAIMS[1:]
 
 
-def test_every_link_leads_somewhere(page: Page, report: Path) -> None:
+@pytest.mark.parametrize("kind", ["report", "broken_report", "both_report"])
+def test_every_link_leads_somewhere(page: Page, kind: str, request: pytest.FixtureRequest) -> None:
     """On the index and on every page of evidence."""
+    report: Path = request.getfixturevalue(kind)
     for file in [report / "index.html", *(report / "evidence").iterdir()]:
         page.goto(f"file://{file}")
         for link in {a.get_attribute("href") or "" for a in page.locator("a").all()}:
@@ -195,11 +209,12 @@ def test_evidence_shows_cases_that_look_the_same_once(page: Page, report: Path) 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_everybody_can_use_the_page(page: Page, report: Path, width: int, scheme: str) -> None:
+@pytest.mark.parametrize("file", ["index.html", "evidence/a.one.html"])
+def test_everybody_can_use_the_page(page: Page, both_report: Path, width: int, scheme: str, file: str) -> None:
     """No fault that axe knows (contrast, labels, structure), on a phone and on a desk; no scrolling sideways."""
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto(f"file://{report}/index.html")
+    page.goto(f"file://{both_report}/{file}")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
@@ -227,27 +242,138 @@ def test_page_works_without_javascript(chromium: Browser, report: Path) -> None:
     context.close()
 
 
+# Broken brokers.
+
+
+def test_kill_matrix_has_a_row_per_sabotage(page: Page, broken_report: Path) -> None:
+    """What such a broker does as text, and what it refutes; what is not as it must be says so in words."""
+    page.goto(f"file://{broken_report}/index.html")
+
+    rows = {
+        row.locator("th code").inner_text(): " ".join(row.locator("td").inner_text().split())
+        for row in page.locator("#kills tbody tr").all()
+    }
+    assert rows == {
+        "none": "+ a.two refuted, though nothing is broken",
+        "acks-swallowed": "✗ a.one ! a.two must be refuted, holds ? b.three not tested",
+        "cannot-be-run": "nothing",
+        "priority-ignored": "+ a.two refuted, unlisted ✗ b.three",
+        "nobody-notices": "nothing",
+    }
+    assert "It does <b>none</b>." in page.locator("#kills th[scope=row]").first.inner_text()
+    assert page.get_by_text("2 of 3 sabotages are noticed").first.is_visible()
+
+
+def test_broken_brokers_alone_have_no_matrix_of_honest_ones(page: Page, broken_report: Path) -> None:
+    """Nor its filters, differences or list of brokers; the kill matrix comes first."""
+    page.goto(f"file://{broken_report}/index.html")
+
+    assert page.locator("main > section").first.get_by_role("heading").first.inner_text() == (
+        "What a broken broker looks like"
+    )
+    assert page.locator("#claims, #filters, #differences, #targets").count() == 0
+    assert [article.get_attribute("id") for article in page.locator("article").all()] == ["a.one", "a.two", "b.three"]
+
+
+def test_broken_brokers_are_no_columns_of_the_matrix(page: Page, both_report: Path) -> None:
+    """Their claims have chapters all the same, which no filter means."""
+    page.goto(f"file://{both_report}/index.html")
+    assert shown_claims(page) == CLAIMS
+    assert page.locator("#claims thead th").all_inner_texts() == ["Claim", "3.10.8", "4.3.6"]
+    assert page.locator("select[name=chapter] option").all_inner_texts() == ["all", "Load_Balancing", "Durable_Queue"]
+    assert page.locator("article:visible").count() == len(CLAIMS) + 3
+
+    page.locator("select[name=chapter]").select_option("durable-queue")
+
+    assert [a.get_attribute("id") for a in page.locator("article:visible").all()] == ["durable-queue.kept"]
+
+
+def test_claim_shows_what_a_broker_that_breaks_it_looks_like(page: Page, both_report: Path) -> None:
+    """A closed part per sabotage that refutes it: one picture, and the reason as text."""
+    page.goto(f"file://{both_report}/index.html#a.one")
+    parts = page.locator("article:target details.broken")
+    assert parts.count() == 1
+    assert not parts.locator("svg").is_visible()
+
+    parts.locator("summary").click()
+
+    assert parts.locator("svg.sequence").is_visible()
+    assert "assert <i>1</i> == 2" in parts.inner_text()
+    assert "refuted on 4.0 with acks-swallowed" in " ".join(parts.inner_text().split())
+    parts.get_by_role("link", name="All that acks-swallowed refutes").click()
+    assert page.locator("tr:target").get_attribute("id") == "sabotage-acks-swallowed"
+
+
+def test_claim_that_a_sabotage_must_refute_names_it_if_it_does_not(page: Page, broken_report: Path) -> None:
+    """And what it refutes unlisted is marked."""
+    page.goto(f"file://{broken_report}/index.html#a.two")
+
+    article = page.locator("article:target")
+    assert article.get_by_text("Not noticed, though it must be: acks-swallowed").is_visible()
+    assert article.locator("summary").get_by_text("not as it must be").count() == 2
+
+
+def test_evidence_shows_broken_brokers_apart(page: Page, both_report: Path) -> None:
+    """One case of each sabotage that the claim notices, linkable; how many were tried."""
+    page.goto(f"file://{both_report}/evidence/b.three.html#priority-ignored")
+
+    assert page.locator("main > article").count() == 0
+    assert (
+        page.locator("#broken + p").inner_text().startswith("2 ways of being broken were tried; 1 of them is noticed")
+    )
+    assert "on an honest broker: refuted" in page.locator("article:target figcaption").inner_text()
+
+
+def test_picture_that_is_wide_is_not_made_to_fit(page: Page, tmp_path: Path) -> None:
+    """It scrolls instead: nobody can read ten queues on the width of one page."""
+    ledger = [{"at": 0.0, "who": "sender", "what": "declares", "queue": f"queue-{n}"} for n in range(10)]
+    written(samples.of([target("4.3.6")], [case("a.one", "4.3.6", ledger=ledger)]), tmp_path)
+
+    page.goto(f"file://{tmp_path}/index.html")
+
+    picture = page.locator("svg.sequence")
+    assert picture.evaluate("picture => picture.getBoundingClientRect().width") == float(
+        picture.get_attribute("width") or 0
+    )
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_two_thousand_cases_open_in_less_than_a_second(page: Page, tmp_path: Path) -> None:
-    """The fastest of three: it is the page that is measured, not what else the machine does."""
+    """With 60 sabotages of 47 claims. The fastest of three: the page is measured, not what else the machine does."""
     versions = ["3.8.9", "3.10.8", "3.13.7", "4.0.5", "4.3.6"]
     ledger = samples.LEDGER * 3
+    claims = [f"chapter-{n % 5}.claim-{n}" for n in range(50)]
     many = samples.of(
         [target(version) for version in versions],
         [
-            case(f"chapter-{n % 5}.claim-{n}", version, name=f"test_it[{k}]", ledger=ledger[: 12 + k])
+            case(claim, version, name=f"test_it[{k}]", ledger=ledger[: 12 + k])
             for version in versions
-            for n in range(50)
+            for claim in claims
             for k in range(8)
         ],
     )
     assert len(many.cases) == 2000
-    written(many, tmp_path)
+    sabotages = [f"sabotage-{n}" for n in range(60)]
+    against = samples.of(
+        [broken("4.3.6", name) for name in sabotages],
+        [
+            # Each refutes every sixth claim, which is twice as many as there are.
+            case(claim, f"4.3.6+{name}", "refuted", expected="holds", name=f"test_it[{k}]", ledger=ledger)
+            if (n + m) % 6 == 0
+            else case(claim, f"4.3.6+{name}", name=f"test_it[{k}]", ledger=[])
+            for m, name in enumerate(sabotages)
+            for n, claim in enumerate(claims[:47])
+            for k in range(8)
+        ],
+    )
+    written(merge([against, many]), tmp_path)
 
     def opened() -> float:
         page.goto(f"file://{tmp_path}/index.html")
         return float(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
 
     assert min(opened() for _ in range(3)) < 1000  # milliseconds
+    assert page.locator("details.broken").count() == 47 * 60 // 6  # one picture each, not one per case
 
 
 def test_cut_short_run_says_so(page: Page, tmp_path: Path) -> None:
