@@ -3,6 +3,7 @@
 pytest_plugins = [
     "fixtures.options",
     "fixtures.claims",
+    "fixtures.strain",
     "fixtures.fleet",
     "fixtures.selection",
     "fixtures.turns",
