@@ -333,3 +333,10 @@ def test_merged_results_have_both_kinds_of_brokers() -> None:
     assert matrix.differences(both) == []
     assert "| `one` |" in docs.pages(both)["README.md"]
     assert "4.0+one" not in docs.pages(both)["README.md"]
+
+
+def test_merged_results_are_judged_by_the_catalogue_of_the_sabotaged_run() -> None:
+    """A later run of honest brokers may know nothing of what must be refuted."""
+    both = results.merge([under_one("refuted"), samples.of([target("4.0")], [case("a.one", "4.0")])])
+
+    assert kills(both).outcome("a.one", "one") == "refuted"
