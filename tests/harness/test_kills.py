@@ -201,7 +201,7 @@ def test_terminal_names_what_is_marked_and_what_is_wrong() -> None:
     text = printed(samples.kill_run())
 
     assert "A: 1 one, 2 two\nB: 3 three\n" in text
-    assert "2 of 3 sabotages are noticed; of 3 refutations asked for 2 happened." in text
+    assert "2 of 3 sabotages are noticed, with 2 of the 3 refutations asked for." in text
     assert "a.two survives acks-swallowed, which must refute it: idle got nothing" in " ".join(text.split())
     assert "nobody-notices: It does <b>nobody-notices</b>." in text
 
@@ -246,7 +246,7 @@ def test_terminal_is_short_when_all_is_well() -> None:
         "",
         "A: 1 one",
         "",
-        "1 of 1 sabotages are noticed; of 1 refutations asked for 1 happened.",
+        "1 of 1 sabotages are noticed, with 1 of the 1 refutations asked for.",
     ]
 
 
@@ -333,3 +333,10 @@ def test_merged_results_have_both_kinds_of_brokers() -> None:
     assert matrix.differences(both) == []
     assert "| `one` |" in docs.pages(both)["README.md"]
     assert "4.0+one" not in docs.pages(both)["README.md"]
+
+
+def test_merged_results_are_judged_by_the_catalogue_of_the_sabotaged_run() -> None:
+    """A later run of honest brokers may know nothing of what must be refuted."""
+    both = results.merge([under_one("refuted"), samples.of([target("4.0")], [case("a.one", "4.0")])])
+
+    assert kills(both).outcome("a.one", "one") == "refuted"

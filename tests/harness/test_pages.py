@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from fixtures.brokers import Broker
 from fixtures.report import pages
@@ -121,7 +121,7 @@ def test_filters(page: Page, report: Path, field: str, value: str, claims: list[
     assert shown_claims(page) == claims
     assert [a.get_attribute("id") for a in page.locator("article:visible").all()] == claims
     page.get_by_role("button", name="Show all").first.click()
-    page.wait_for_function("document.querySelectorAll('#claims tr[data-claim]:not([hidden])').length === 3")
+    expect(page.locator("#claims tr[data-claim]:visible")).to_have_count(3)
 
 
 def test_only_what_differs(page: Page, report: Path) -> None:
@@ -144,7 +144,7 @@ def test_filters_together_ask_for_one_broker_and_its_verdict(page: Page, report:
     assert shown_claims(page) == []
     assert page.locator("#nothing").is_visible()
     page.locator("#nothing button").click()
-    page.wait_for_function("document.querySelectorAll('#claims tr[data-claim]:not([hidden])').length === 3")
+    expect(page.locator("#claims tr[data-claim]:visible")).to_have_count(3)
 
 
 def test_link_to_a_claim_leads_there_whatever_is_hidden(page: Page, report: Path) -> None:
@@ -155,7 +155,7 @@ def test_link_to_a_claim_leads_there_whatever_is_hidden(page: Page, report: Path
     page.locator("select[name=chapter]").select_option("durable-queue")
     page.evaluate("location.hash = 'load-balancing.round-robin'")
 
-    page.wait_for_function("document.querySelector('article:target')?.checkVisibility()")
+    expect(page.locator("article:target")).to_be_visible()
     assert page.locator("article:target").get_attribute("id") == "load-balancing.round-robin"
 
 
@@ -310,7 +310,8 @@ def test_claim_that_a_sabotage_must_refute_names_it_if_it_does_not(page: Page, b
 
     article = page.locator("article:target")
     assert article.get_by_text("Not noticed, though it must be: acks-swallowed").is_visible()
-    assert article.locator("summary").get_by_text("not as it must be").count() == 2
+    assert article.locator("summary").get_by_text("refuted, unlisted").count() == 1
+    assert article.locator("summary").get_by_text("refuted, though nothing is broken").count() == 1
 
 
 def test_evidence_shows_broken_brokers_apart(page: Page, both_report: Path) -> None:
@@ -322,6 +323,19 @@ def test_evidence_shows_broken_brokers_apart(page: Page, both_report: Path) -> N
         page.locator("#broken + p").inner_text().startswith("2 ways of being broken were tried; 1 of them is noticed")
     )
     assert "on an honest broker: refuted" in page.locator("article:target figcaption").inner_text()
+
+
+@pytest.mark.parametrize("file", ["index.html", "evidence/load-balancing.round-robin.html"])
+def test_picture_on_a_phone_begins_with_the_queue(page: Page, report: Path, file: str) -> None:
+    """One sees to whom messages go, left and right of it."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"file://{report}/{file}")
+    picture = page.locator("svg.sequence").first
+
+    picture.scroll_into_view_if_needed()
+
+    for name in ("queue 1", "idle", "busy"):
+        expect(picture.get_by_text(name, exact=True)).to_be_in_viewport()
 
 
 def test_picture_that_is_wide_is_not_made_to_fit(page: Page, tmp_path: Path) -> None:
@@ -339,7 +353,7 @@ def test_picture_that_is_wide_is_not_made_to_fit(page: Page, tmp_path: Path) -> 
 
 
 def test_two_thousand_cases_open_in_less_than_a_second(page: Page, tmp_path: Path) -> None:
-    """With 60 sabotages of 47 claims. The fastest of three: the page is measured, not what else the machine does."""
+    """With 60 sabotages of 47 claims. The fastest of five: the page is measured, not what else the machine does."""
     versions = ["3.8.9", "3.10.8", "3.13.7", "4.0.5", "4.3.6"]
     ledger = samples.LEDGER * 3
     claims = [f"chapter-{n % 5}.claim-{n}" for n in range(50)]
@@ -372,7 +386,7 @@ def test_two_thousand_cases_open_in_less_than_a_second(page: Page, tmp_path: Pat
         page.goto(f"file://{tmp_path}/index.html")
         return float(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
 
-    assert min(opened() for _ in range(3)) < 1000  # milliseconds
+    assert min(opened() for _ in range(5)) < 1000  # milliseconds
     assert page.locator("details.broken").count() == 47 * 60 // 6  # one picture each, not one per case
 
 
