@@ -1,6 +1,8 @@
 """A restart that did not happen as it was named is found out: the claim is not established, never held."""
 
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -49,7 +51,62 @@ def stop_that_does_not_happen(broker: Broker, patch: pytest.MonkeyPatch) -> Rest
     return Restart.CLEAN
 
 
+def kill_that_does_not_happen(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    patch.setattr(broker, "freeze", lambda: None)
+    patch.setattr(broker, "_kill", lambda: None)
+    patch.setattr(broker, "_start_again", lambda: None)
+    patch.setattr(broker, "_exit_code", lambda: 137)
+    return Restart.KILL
+
+
+def kill_that_comes_late(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    kill, kills = broker._kill, [1]
+    patch.setattr(broker, "_kill", lambda: kill() if not kills else kills.clear())
+    patch.setattr(base, "_STOP", 1.0)
+    return Restart.KILL
+
+
+def kill_of_a_node_that_ends_by_itself(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    def halt() -> None:
+        with suppress(subprocess.CalledProcessError):  # rabbitmqctl gets no answer
+            broker.rabbitmqctl("eval", "erlang:halt(3).")
+
+    if broker.killed_with is None:
+        pytest.skip("nobody knows how a node of this kind ended")
+    patch.setattr(broker, "freeze", lambda: None)
+    patch.setattr(broker, "_kill", halt)
+    return Restart.KILL
+
+
+def stop_of_a_node_that_the_engine_restarts(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    stop = broker._stop
+
+    def stop_and_start(kind: Restart, while_frozen: Callable[[], None], seen: int) -> base.Proof:
+        proof = stop(kind, while_frozen, seen)
+        broker._start_again()
+        return proof
+
+    patch.setattr(broker, "_stop", stop_and_start)
+    return Restart.KILL
+
+
+def app_that_only_hangs_up(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    rabbitmqctl = broker.rabbitmqctl
+    patch.setattr(
+        broker,
+        "rabbitmqctl",
+        lambda command: rabbitmqctl("close_all_connections", "stopping") if command == "stop_app" else "",
+    )
+    return Restart.APP
+
+
 def app_that_goes_on(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    patch.setattr(broker, "rabbitmqctl", lambda *_: "")
+    return Restart.APP
+
+
+def app_that_goes_on_and_logs_nothing(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+    patch.setattr(broker, "log", lambda: "")
     patch.setattr(broker, "rabbitmqctl", lambda *_: "")
     patch.setattr(base, "_WITNESS", 1.0)
     return Restart.APP
@@ -67,7 +124,13 @@ def app_that_is_a_new_process(broker: Broker, patch: pytest.MonkeyPatch) -> Rest
         (stop_that_is_a_kill, "was to be clean, but: .* no shutdown"),
         (kill_that_is_a_stop, "was to be killed, but its log says that it shut down"),
         (stop_that_does_not_happen, "was to be clean, but: exit code 0, no shutdown"),
-        (app_that_goes_on, "until a connection from before the restart"),
+        (kill_that_does_not_happen, "the same process as before"),
+        (kill_that_comes_late, "until the node has stopped"),
+        (kill_of_a_node_that_ends_by_itself, "was to be killed, but ended with exit code [03]"),
+        (stop_of_a_node_that_the_engine_restarts, "somebody else has started the node again"),
+        (app_that_only_hangs_up, "its log knows of no stop"),
+        (app_that_goes_on, "its log knows of no stop"),
+        (app_that_goes_on_and_logs_nothing, "until a connection from before the restart"),
         (app_that_is_a_new_process, "another process"),
     ],
 )
@@ -77,7 +140,7 @@ def test_restart_that_is_something_else_is_found_out(
     sabotage: Callable[[Broker, pytest.MonkeyPatch], Restart],
     found_out_by: str,
 ) -> None:
-    """Neither a clean stop nor a kill nor stop_app is taken for another, nor for nothing."""
+    """Neither a clean stop nor a kill nor stop_app is taken for another, nor nothing for one of them."""
     with monkeypatch.context() as patch:
         kind = sabotage(own_broker, patch)
 

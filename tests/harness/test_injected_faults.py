@@ -1,0 +1,486 @@
+"""A fault that was not there is found out: the claim that rests on it is not established, neither held nor refuted.
+
+Each fault is taken away here in the ways in which it could get lost: a receiver that beats though it is to be silent, a
+goodbye instead of a reset, a program that is not blocked, an end that is another than the one named.
+"""
+
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pika.frame
+import pytest
+
+from fixtures import amqp, faults, processes
+from fixtures.brokers import Broker
+from fixtures.faults import BUSY
+from fixtures.processes import Program
+from fixtures.receiver import Receiver
+from fixtures.sabotage import SABOTAGES
+from fixtures.sabotage.broker import SabotagedBroker
+from fixtures.sabotage.proxy import Proxies
+from fixtures.scene import Refuted, Scene
+from fixtures.waiting import NotEstablished, wait_until
+from tests.harness.conftest import Project
+
+HEARTBEAT = pika.frame.Heartbeat().marshal()
+
+linux = pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="only Linux shows its connections")
+
+
+@pytest.fixture
+def scene(broker: Broker) -> Iterator[Scene]:
+    """A scene that belongs to no claim."""
+    scene = Scene(broker)
+    yield scene
+    scene.close()
+
+
+@pytest.fixture
+def receiver(scene: Scene) -> Receiver:
+    """A receiver with a heartbeat, for whatever is to happen to it."""
+    return scene.receiver("receiver", scene.queue(), heartbeat=1)
+
+
+# Silence.
+
+
+def test_silence_is_proved(scene: Scene, receiver: Receiver) -> None:
+    """A silent receiver has sent nothing, and may speak again when it is asked."""
+    receiver.fall_silent()
+    scene.pump()
+    scene.prove_faults()
+
+    assert receiver.answers()
+    scene.prove_faults()
+
+
+def goes_on(receiver: Receiver) -> None:
+    connection = receiver._connection
+    before = amqp.bytes_sent(connection)
+    wait_until(
+        lambda: amqp.bytes_sent(connection) > before,
+        "pika has sent a heartbeat",
+        within=5,
+        look=lambda: connection.process_data_events(time_limit=0.05),
+    )
+
+
+def beats_past_pika(receiver: Receiver) -> None:
+    receiver._socket.send(HEARTBEAT)
+
+
+@pytest.mark.parametrize("does", [goes_on, pytest.param(beats_past_pika, marks=linux)])
+@pytest.mark.parametrize("looks", [Receiver.prove_faults, Receiver.answers], ids=["in the end", "when it answers"])
+def test_silence_that_was_none_is_found_out(
+    receiver: Receiver, does: Callable[[Receiver], None], looks: Callable[[Receiver], object]
+) -> None:
+    """A heartbeat is enough, also one that pika knows nothing of."""
+    receiver.fall_silent()
+    does(receiver)
+
+    with pytest.raises(NotEstablished, match="receiver was to be silent, but sent 8 bytes"):
+        looks(receiver)
+
+
+def test_silence_that_was_none_is_found_out_by_pikas_count(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel tells nothing, what pika has sent is known."""
+    monkeypatch.setattr(faults, "tcp_info", lambda _wire: None)
+    receiver.fall_silent()
+    goes_on(receiver)
+
+    with pytest.raises(NotEstablished, match="receiver was to be silent, but sent 8 bytes"):
+        receiver.prove_faults()
+
+
+def test_silence_needs_a_connection_that_is_kept_open(receiver: Receiver) -> None:
+    """A receiver that hangs up is none that the broker has to wait for."""
+    receiver.fall_silent()
+    receiver._connection.close()
+
+    with pytest.raises(NotEstablished, match="receiver was to be silent, but closed its socket"):
+        receiver.prove_faults()
+
+
+# The abort.
+
+
+class Relay:
+    """Passes on what one client and the broker say to each other, and keeps how the client's connection ended."""
+
+    def __init__(self, broker: Broker) -> None:
+        there = urlsplit(broker.url)
+        self.end = ""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._upstream = socket.create_connection((there.hostname or "", there.port or 5672))
+        self.url = there._replace(netloc=f"guest:guest@127.0.0.1:{self._listener.getsockname()[1]}").geturl()
+        self._threads = [threading.Thread(target=self._to_broker)]
+        self._threads[0].start()
+
+    def _to_broker(self) -> None:
+        client, _ = self._listener.accept()
+        self._threads.append(threading.Thread(target=self._to_client, args=(client,)))
+        self._threads[1].start()
+        try:
+            while said := client.recv(65536):
+                self._upstream.sendall(said)
+            self.end = "goodbye"
+        except ConnectionResetError:
+            self.end = "reset"
+        self._upstream.shutdown(socket.SHUT_RDWR)
+
+    def _to_client(self, client: socket.socket) -> None:
+        with client, self._upstream, self._listener:
+            while said := self._upstream.recv(65536):
+                client.sendall(said)
+
+    def ended(self) -> str:
+        """How it ended: "reset" or "goodbye"."""
+        for thread in self._threads:
+            thread.join(10)
+        return self.end
+
+
+def test_crash_is_a_reset_for_the_other_end(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes is a reset, with no goodbye (FIN) before it, which would make it an orderly end."""
+    queue, relay = scene.queue(), Relay(scene.broker)
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.broker, "url", relay.url)
+        receiver = scene.receiver("receiver", queue)
+
+    receiver.crash()
+
+    assert relay.ended() == "reset"
+
+
+@pytest.fixture
+def undo() -> Iterator[list[Callable[[], None]]]:
+    """What a test has to put right in the end."""
+    undo: list[Callable[[], None]] = []
+    yield undo
+    for step in undo:
+        step()
+
+
+Undo = list[Callable[[], None]]
+
+
+def closes_without_a_reset(_receiver: Receiver, patch: pytest.MonkeyPatch, _undo: Undo) -> None:
+    patch.setattr(faults, "RESET", (0, 0))
+
+
+def says_goodbye_first(_receiver: Receiver, patch: pytest.MonkeyPatch, _undo: Undo) -> None:
+    # If the broker is quick to answer the goodbye, nobody is connected any more when the socket is closed.
+    patch.delattr(faults.AbruptSocket, "shutdown")
+
+
+def is_held_open_elsewhere(receiver: Receiver, _patch: pytest.MonkeyPatch, undo: Undo) -> None:
+    other = os.dup(receiver._socket.fileno())
+    undo.append(lambda: os.close(other))
+
+
+def is_not_closed(_receiver: Receiver, patch: pytest.MonkeyPatch, _undo: Undo) -> None:
+    patch.setattr(amqp, "abort", lambda _connection: None)
+
+
+def closes_before(receiver: Receiver, _patch: pytest.MonkeyPatch, _undo: Undo) -> None:
+    receiver.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        (closes_without_a_reset, r"its socket was set to say goodbye \(FIN\)"),
+        pytest.param(says_goodbye_first, "its connection was in .* before|nobody saw its socket", marks=linux),
+        pytest.param(is_held_open_elsewhere, "its connection is in ESTABLISHED", marks=linux),
+        (is_not_closed, "nobody saw its socket being closed"),
+        (closes_before, "connection closed: by itself"),
+    ],
+)
+@pytest.mark.parametrize("books", ["netlink", "proc"])
+def test_crash_that_was_none_is_found_out(
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    undo: Undo,
+    fault: Callable[[Receiver, pytest.MonkeyPatch, Undo], None],
+    found: str,
+    books: str,
+) -> None:
+    """A goodbye is no crash, nor is a connection that lives on in another process or had ended before."""
+    with monkeypatch.context() as patch:
+        if books == "proc":
+            patch.setattr(faults, "_netlink", lambda *_: 0)
+        fault(receiver, patch, undo)
+
+        with pytest.raises(NotEstablished, match=f"receiver was to crash, but:? ({found})"):
+            receiver.crash()
+
+
+@pytest.mark.parametrize("hidden", [(), ("_netlink",), ("_netlink", "_proc"), ("_netlink", "_proc", "tcp_info")])
+def test_crash_is_proved_by_what_the_system_tells(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, hidden: tuple[str, ...]
+) -> None:
+    """Where the kernel shows no connections, a socket that is set to be reset is enough."""
+    for name in hidden:
+        monkeypatch.setattr(faults, name, lambda *_: None)
+
+    receiver.crash()
+
+    assert receiver.ended == "crashed: socket aborted"
+
+
+# The block.
+
+PROGRAM = f"""
+import time
+print({BUSY!r}, flush=True)
+while True:
+    time.sleep(0.02)
+    print("a beat", flush=True)
+"""
+
+
+def other_programs(folder: Path, source: str) -> Path:
+    """A folder in which there is another program than the document's."""
+    programs = folder / "other" / "fixtures" / "programs"
+    programs.mkdir(parents=True)
+    (programs.parent / "__init__.py").touch()
+    (programs / "__init__.py").touch()
+    (programs / "other.py").write_text(source)
+    return folder / "other"
+
+
+def test_blocked_program_is_proved(scene: Scene) -> None:
+    """The document's busy program does nothing from then on, and may be killed."""
+    queue = scene.queue()
+    busy = scene.subscribed_program("busy_receiver", queue, name="busy", heartbeat=1)
+    scene.publish(queue, "no 1 Hello")
+    scene.wait_for_lines(busy, 2)
+
+    scene.prove_faults()
+    busy.kill()
+    scene.prove_faults()
+
+
+@pytest.mark.parametrize("looks", [Program.prove_faults, Program.kill], ids=["in the end", "before it is killed"])
+def test_program_that_goes_on_is_found_out(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, looks: Callable[[Program], None]
+) -> None:
+    """One that only says that it is busy, and looks after its connection, is not blocked."""
+    monkeypatch.setattr(processes, "PROJECT", other_programs(tmp_path, PROGRAM))
+    busy = scene.run_program("other", name="busy")
+    scene.wait_for_lines(busy, 6)
+
+    with pytest.raises(NotEstablished, match=r"busy was to be blocked, but it woke \d+ times"):
+        looks(busy)
+
+
+def test_program_that_dies_is_found_out(scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Messages that come back because the busy program is dead are not those of a busy one; killing it is too late."""
+    monkeypatch.setattr(processes, "PROJECT", other_programs(tmp_path, f"print({BUSY!r})"))
+    busy = scene.run_program("other", name="busy")
+    assert busy.wait() == 0
+
+    with pytest.raises(NotEstablished, match="busy was to be blocked, but it has ended"):
+        busy.prove_faults()
+    with pytest.raises(NotEstablished, match="busy was to be blocked, but it has ended"):
+        busy.kill()
+
+
+def busy_with_heartbeat(scene: Scene, queue: str) -> Program:
+    busy = scene.subscribed_program("busy_receiver", queue, name="busy", heartbeat=1)
+    scene.publish(queue, "no 1 Hello")
+    scene.wait_for_lines(busy, 2)
+    return busy
+
+
+def test_missed_heartbeats_are_the_reason_in_the_brokers_log(scene: Scene) -> None:
+    """The broker closes a blocked program's connection, and says why."""
+    queue = scene.queue()
+    busy_with_heartbeat(scene, queue)
+
+    scene.wait_for_messages(queue, 1)
+
+    scene.prove_faults()
+    assert re.search(rf"closing AMQP connection .*- busy of {queue}.*\n.*missed heartbeats", scene.broker_log())
+    scene.prove_reasons()
+
+
+def test_connection_that_ends_for_another_reason_is_found_out(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who lost its connection by an accident has missed no heartbeats."""
+    queue = scene.queue()
+    busy_with_heartbeat(scene, queue)
+    said = f"closing AMQP connection <0.1.0> (1.2.3.4:1 -> 1.2.3.4:2 - busy of {queue}):\nthe cable was cut\n"
+    monkeypatch.setattr(scene.broker, "log", lambda _since: said)
+
+    with pytest.raises(NotEstablished, match="busy was to miss heartbeats, but the broker's log says: the cable"):
+        scene.prove_reasons()
+
+
+# The orderly ends.
+
+
+def aborts(receiver: Receiver, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(receiver._connection, "close", lambda: amqp.abort(receiver._connection))
+
+
+def does_nothing(receiver: Receiver, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(receiver._connection, "close", lambda: None)
+
+
+@pytest.mark.parametrize(("fault", "found"), [(aborts, "aborted"), (does_nothing, "it is still open")])
+def test_close_that_was_none_is_found_out(
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Callable[[Receiver, pytest.MonkeyPatch], None],
+    found: str,
+) -> None:
+    """A connection that is not closed, or not with a goodbye, is not closed as AMQP wants it."""
+    fault(receiver, monkeypatch)
+
+    with pytest.raises(NotEstablished, match=f"was to close its connection as AMQP wants it, but: .*{found}"):
+        receiver.close()
+
+
+def channel_stays(receiver: Receiver, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(receiver._channel, "close", lambda: None)
+
+
+def connection_goes_too(receiver: Receiver, patch: pytest.MonkeyPatch) -> None:
+    close: Any = receiver._channel.close
+
+    def close_both() -> None:
+        close()
+        receiver._connection.close()
+
+    patch.setattr(receiver._channel, "close", close_both)
+
+
+@pytest.mark.parametrize("fault", [channel_stays, connection_goes_too])
+def test_close_of_a_channel_that_was_none_is_found_out(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Receiver, pytest.MonkeyPatch], None]
+) -> None:
+    """The channel is closed, and the connection is not."""
+    fault(receiver, monkeypatch)
+
+    with pytest.raises(NotEstablished, match="was to close its channel, and not its connection, but did not"):
+        receiver.close_channel()
+
+
+def test_operator_closes_no_connection_that_has_ended(scene: Scene, receiver: Receiver) -> None:
+    """Whoever died by another's hand was not closed by the operator."""
+    receiver.crash()
+
+    with pytest.raises(NotEstablished, match=r"the operator was to close .* of receiver, but: crashed"):
+        scene.close_by_operator(receiver)
+
+
+# A broken broker is to be refuted: the fault was there, and it is for the broker to answer it.
+
+
+@pytest.fixture
+def broken(broker: Broker) -> Iterator[Callable[[str], Scene]]:
+    """Makes a scene on a broker that breaks its word in the way named."""
+    scenes: list[Scene] = []
+    with Proxies() as proxies:
+
+        def make(sabotage: str) -> Scene:
+            scenes.append(Scene(SabotagedBroker(broker, SABOTAGES[sabotage], proxies)))
+            return scenes[-1]
+
+        yield make
+        for scene in scenes:
+            scene.close()
+            scene.broker.close()
+
+
+def test_silence_that_the_broker_tolerates_was_one(broken: Callable[[str], Scene]) -> None:
+    """The receiver was silent for long enough; that it is still connected refutes the broker."""
+    scene = broken("silence-tolerated")
+    receiver = scene.receiver("receiver", scene.queue(), heartbeat=1)
+    receiver.fall_silent()
+
+    with pytest.raises(Refuted):
+        scene.wait_until(lambda: receiver.ended, "the broker has hung up", within=4.5)
+
+    scene.prove_faults()
+
+
+def test_operator_whom_the_broker_ignores_has_closed_the_connection(broken: Callable[[str], Scene]) -> None:
+    """The connection was closed by rabbitmqctl's own words; that it is still open refutes the broker."""
+    scene = broken("close-connection-closes-nothing")
+    receiver = scene.receiver("receiver", scene.queue())
+
+    scene.close_by_operator(receiver)
+
+    with pytest.raises(Refuted):
+        scene.wait_until(lambda: receiver.ended, "the connection is closed", within=0.5)
+    scene.prove_faults()
+
+
+# The verdict.
+
+SILENT = """
+def falls_silent(scene):
+    receiver = scene.receiver("receiver", scene.queue(), heartbeat=1)
+    receiver.fall_silent()
+    return receiver
+
+@claim("chapter.claim")
+@after_silence(falls_silent)
+def test_it(scene, arranged):
+    assert {expected}
+"""
+
+CRASHED = """
+@claim("chapter.claim")
+def test_it(scene):
+    scene.receiver("receiver", scene.queue()).crash()
+"""
+
+BLOCKED = """
+@claim("chapter.claim")
+def test_it(scene):
+    busy = scene.run_program("other", name="busy")
+    scene.wait_for_lines(busy, 6)
+    assert {expected}
+"""
+
+BEATS_ON = "Receiver._watch = lambda self, _: self._connection.process_data_events(time_limit=0)"
+NO_RESET = "faults.RESET = (0, 0)"
+OTHER_PROGRAM = "processes.PROJECT = Path(__file__).parent / 'other'"
+
+
+@pytest.mark.parametrize(
+    ("test", "fault", "reason"),
+    [
+        (SILENT.format(expected="arranged.ended"), BEATS_ON, "receiver was to be silent, but sent"),
+        (SILENT.format(expected="not arranged.ended"), BEATS_ON, "receiver was to be silent, but sent"),
+        (CRASHED, NO_RESET, "receiver was to crash, but its socket was set to say goodbye"),
+        (BLOCKED.format(expected="not busy.printed"), OTHER_PROGRAM, "busy was to be blocked, but it woke"),
+        (BLOCKED.format(expected="busy.printed"), OTHER_PROGRAM, "busy was to be blocked, but it woke"),
+    ],
+    ids=["silence-refuted", "silence-held", "crash-held", "block-refuted", "block-held"],
+)
+def test_claim_on_a_fault_that_was_not_there_is_not_established(
+    project: Project, broker: Broker, test: str, fault: str, reason: str
+) -> None:
+    """Whatever the test would have said: the broker has not met what the claim is about."""
+    project.tests(test)
+    other_programs(project.folder, PROGRAM)
+    conftest = project.folder / "conftest.py"
+    conftest.write_text(
+        f"{conftest.read_text()}\nfrom pathlib import Path\nfrom fixtures import faults, processes\n"
+        f"from fixtures.receiver import Receiver\n\n{fault}\n"
+    )
+
+    run = project.run("--rabbitmq", broker.url)
+
+    assert [case.verdict for case in project.results.cases] == ["not established"], run.output
+    assert reason in project.results.cases[0].reason
+    assert run.code == 1
