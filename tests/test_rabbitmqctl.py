@@ -108,6 +108,6 @@ def test_program_fails_with_the_words_of_rabbitmqctl(scene: Scene) -> None:
 
     assert code == 64  # EX_USAGE of rabbitmqctl
     complaint = "\n".join(reset.complained)
-    assert "--no-such-option" in complaint
+    assert "Invalid options for this command" in complaint  # rabbitmqctl's own words
     assert "stop_app" in complaint
     assert "start_app" not in complaint
