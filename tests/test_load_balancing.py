@@ -115,7 +115,8 @@ def test_the_busy_ones_share_shows_as_unacknowledged(scene: Scene, arranged: lis
     """In list_queues its share is unacknowledged, and nothing is ready."""
     expected = dict.fromkeys(arranged, (0, 5))
 
-    assert scene.list_queues_until(expected) == expected
+    listed = scene.list_queues_until(expected)
+    assert listed == expected
 
 
 # Heartbeats.
@@ -307,4 +308,5 @@ def test_the_one_message_held_goes_to_the_other(scene: Scene, arranged: tuple[Re
     assert idle.numbers == [2, 3, 4, 5, 6, 7, 8, 9, 10, 1]
     assert idle.redelivered == [1]
     idle.close()
-    assert scene.drain(idle.queue).numbers == []
+    late = scene.drain(idle.queue)
+    assert late.numbers == []

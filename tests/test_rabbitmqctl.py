@@ -43,7 +43,8 @@ def queues_in_five_states(scene: Scene) -> dict[str, tuple[int, int]]:
 @after_silence(queues_in_five_states)
 def test_ready_and_unacknowledged_move_separately(scene: Scene, arranged: dict[str, tuple[int, int]]) -> None:
     """Publishing makes messages ready, delivering makes them unacknowledged, acknowledging neither; for both types."""
-    assert scene.list_queues_until(arranged) == arranged
+    listed = scene.list_queues_until(arranged)
+    assert listed == arranged
 
 
 def durable_with_a_message(scene: Scene, queue_type: QueueType) -> str:
