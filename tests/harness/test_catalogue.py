@@ -5,6 +5,7 @@ from packaging.version import Version
 
 from fixtures.claims import Catalogue, Deviation
 from fixtures.processes import PROJECT
+from fixtures.sabotage import SABOTAGES
 from tests.harness.conftest import CATALOGUE, Project
 
 TEST = '@claim("chapter.claim")\ndef test_claim(): pass\n'
@@ -28,6 +29,24 @@ def test_claims_have_a_source_and_a_reason() -> None:
             assert entry.source, entry.id
             assert entry.why, entry.id
             assert entry.id.startswith(name.replace("_", "-") + "."), entry.id
+
+
+def test_every_claim_has_a_sabotage_made_for_it_and_every_sabotage_a_claim() -> None:
+    """A claim that no broken broker refutes proves nothing; a sabotage that no claim names is of no use."""
+    named = {name: entry.refuted_by for name, entry in Catalogue(PROJECT / "claims").claims.items()}
+
+    assert [claim for claim, sabotages in named.items() if not sabotages] == []
+    unused = SABOTAGES.keys() - {name for sabotages in named.values() for name in sabotages}
+    assert {name for name in unused if not SABOTAGES[name].spoils} == {"none"}
+
+
+@pytest.mark.parametrize("name", ["prefetch-ignord", "none"])
+def test_claim_that_names_no_sabotage_is_refused(project: Project, name: str) -> None:
+    """A misspelt one gets the names that are near it."""
+    project.catalogue(f'{CATALOGUE}refuted_by = ["{name}"]\n')
+    project.tests(TEST)
+
+    project.run("--rabbitmq", "local").assert_one_clear_error("'chapter.claim'", f"'{name}'", "is no sabotage")
 
 
 def test_unknown_key_is_refused(project: Project) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from fixtures import terminal
 from fixtures.report import compare, docs, markdown, matrix, results
-from fixtures.report.kills import Outcome, kills
+from fixtures.report.kills import Kills, Outcome, kills
 from fixtures.report.results import Results, Verdict
 from tests.harness import samples
 from tests.harness.samples import broken, case, target
@@ -65,22 +65,42 @@ def test_surprises_are_sentences_with_what_was_observed() -> None:
     assert FOUND.surprises == [
         "a.two is refuted though nothing is broken: assert [] == [1]",
         "a.two survives acks-swallowed, which must refute it: idle got nothing",
-        "b.three is not established under acks-swallowed: no restart",
         "a.two is refuted by priority-ignored, unlisted: idle got 2",
     ]
 
 
-def test_what_a_spoilt_restart_keeps_from_being_put_to_the_test_is_no_surprise() -> None:
-    """A node that does not restart shows nothing of claims about restarts."""
+def spoilt(verdict: Verdict) -> Kills:
     sabotaged = broken("4.0", "restart-ignored")
-    sabotaged.spoils_restarts = True
+    sabotaged.spoils = ["kill"]
+    return kills(samples.of([sabotaged], [case("a.one", sabotaged.name, verdict, parameters={"turn": "kill"})]))
 
-    found = kills(samples.of([sabotaged], [case("a.one", sabotaged.name, "not established")]))
+
+def test_a_spoilt_restart_is_noticed_where_nothing_is_established() -> None:
+    """A node that does not restart shows nothing of claims about restarts."""
+    found = spoilt("not established")
 
     assert found.outcome("a.one", "restart-ignored") == "not put to the test"
+    assert str(found.sabotage_score) == "1 of 1"
     assert found.surprises == []
-    [(_, [survivor]), *_] = found.findings
-    assert survivor.endswith("(Claims not established there: 1.)")
+
+
+def test_a_claim_that_holds_after_a_spoilt_restart_is_a_surprise() -> None:
+    """It was never put to the test, and did not notice."""
+    found = spoilt("holds")
+
+    assert str(found.sabotage_score) == "0 of 1"
+    [surprise] = found.surprises
+    assert surprise.startswith("a.one holds under restart-ignored, which spoils its restart")
+
+
+@pytest.mark.parametrize(("listed", "surprises"), [(True, 1), (False, 0)])
+def test_a_claim_that_must_be_refuted_must_be_put_to_the_test(listed: bool, surprises: int) -> None:
+    """A broken broker may keep other claims from it."""
+    sabotaged = broken("4.0", "acks-swallowed")
+    results = samples.of([sabotaged], [case("a.one", sabotaged.name, "not established", reason="no restart")])
+    results.claim("a.one").refuted_by = ("acks-swallowed",) if listed else ()
+
+    assert len(kills(results).surprises) == surprises
 
 
 def test_what_is_not_as_it_should_be_is_at_hand_as_pairs() -> None:
@@ -256,7 +276,6 @@ def test_markdown_has_a_row_per_sabotage() -> None:
 
     assert "| `acks-swallowed` | It does &lt;b>acks-swallowed&lt;/b>. | `a.one`, `a.two` **!** |" in text
     assert "| `nobody-notices` | It does &lt;b>nobody-notices&lt;/b>. | nothing |" in text
-    assert "- b.three is not established under acks-swallowed: no restart" in text
     assert "as expected" not in text
     assert "| claim |" not in text
 
