@@ -4,6 +4,7 @@ pytest_plugins = [
     "fixtures.options",
     "fixtures.claims",
     "fixtures.selection",
+    "fixtures.ending",
     "fixtures.fleet",
     "fixtures.turns",
     "fixtures.recorder",
