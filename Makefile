@@ -5,6 +5,8 @@
 REPORT ?= report
 # The versions whose results are published.
 VERSIONS ?= 3.8 3.10 4.0 4.3
+# How many random moments `make kills` tries; SEED=… repeats those of an earlier run.
+N ?= 50
 PYTHON ?= python3
 export PYTHON
 
@@ -12,7 +14,7 @@ export PYTHON
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help claims test docs lint format lock clean broker
+.PHONY: help claims test kills docs lint format lock clean broker
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +24,10 @@ claims: broker ## put every claim to the test
 
 test: lint broker ## everything: lint, the suite's own tests, every claim
 	@$(RUN) pytest tests $(ARGS)
+
+kills: broker ## end pytest at N random moments (default 50): nothing is left, the next run is clean
+	@CLAIMS_HARNESS_KILLS=$(N) CLAIMS_HARNESS_SEED=$(SEED) $(RUN) pytest -v tests/harness/test_clean_up.py \
+		-k random_moment $(ARGS)
 
 lint: .venv/made ## check format, style, types, the workflows and the action
 	@$(RUN) ruff format --quiet --check .

@@ -4,6 +4,7 @@ pytest_plugins = [
     "fixtures.options",
     "fixtures.claims",
     "fixtures.strain",
+    "fixtures.ending",
     "fixtures.fleet",
     "fixtures.turns",
     "fixtures.selection",

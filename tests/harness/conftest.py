@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,7 +60,8 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.started: list[int] = []
+        self.started: list[subprocess.Popen[str]] = []
+        self.had_workers = False
         (folder / "claims").mkdir(parents=True)
         (folder / "tests").mkdir()
         (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\nclaims_report = "report"\n')
@@ -91,8 +93,11 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell ignores Ctrl-C for what it runs in the background, these tests perhaps.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        self.started.append(process.pid)
+        self.started.append(process)
+        self.had_workers |= "-n" in arguments
         return process
 
     @property
@@ -102,7 +107,14 @@ class Project:
 
     def left(self) -> set[str]:
         """What its runs have left on this machine."""
-        return leftovers.of_runs(str(self.folder), self.started)
+        return leftovers.of_runs(str(self.folder), [process.pid for process in self.started], self.had_workers)
+
+    def end(self) -> None:
+        """End what still runs, because the test that started it has failed or was ended itself."""
+        for process in self.started:
+            if process.poll() is None:
+                process.terminate()
+                process.communicate(timeout=60)
 
     def run(self, *arguments: str, **environment: str) -> Run:
         """Run pytest on the project, to its end."""
@@ -111,7 +123,7 @@ class Project:
             return Run(process.returncode, output + error, error)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def target_name(pytestconfig: pytest.Config) -> str:
     """The first target of this run, for runs that boot a broker of their own."""
     return pytestconfig.stash[OPTIONS].targets[0].name
@@ -150,4 +162,5 @@ def project(tmp_path: Path) -> Iterator[Project]:
     """A project with a catalogue of one claim, and no test yet. What its runs leave on the machine fails the test."""
     project = Project(tmp_path / "project")
     yield project
+    project.end()
     assert project.left() == set()

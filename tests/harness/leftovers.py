@@ -1,6 +1,7 @@
 """What a run could leave behind: containers, processes, folders."""
 
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,16 +15,17 @@ from fixtures.brokers.base import BrokerError
 MARK = "CLAIMS_HARNESS_RUN"
 
 
-def of_runs(mark: str, pids: list[int]) -> set[str]:
+def of_runs(mark: str, pids: list[int], workers: bool) -> set[str]:
     """What runs of pytest have left on this machine: those started with this mark, and these process ids.
 
-    Workers have ids of their own; what they leave is known by its owner being dead.
+    Workers have ids of their own; what they leave is known by its owner being dead. Other people's runs that die
+    meanwhile leave such things too, so only those who had workers look for them.
     """
-    return _processes(mark) | _folders(pids) | _containers(pids)
 
+    def left(owner: str) -> bool:
+        return int(owner.split()[0]) in pids or (workers and not owners.process(owner))
 
-def _left(owner: str, pids: list[int]) -> bool:
-    return int(owner.split()[0]) in pids or not owners.process(owner)
+    return _processes(mark) | _folders(left) | _containers(left)
 
 
 def _processes(mark: str) -> set[str]:
@@ -35,21 +37,15 @@ def _processes(mark: str) -> set[str]:
     return found
 
 
-def _folders(pids: list[int]) -> set[str]:
-    found = set()
-    for owner in Path(tempfile.gettempdir()).glob("rabbitmq-claims-*/owner"):
-        with suppress(OSError):
-            if _left(owner.read_text().splitlines()[1], pids):
-                found.add(f"folder {owner.parent}")
-    return found
+def _folders(left: Callable[[str], bool]) -> set[str]:
+    folders = Path(tempfile.gettempdir()).glob("rabbitmq-claims-*")
+    return {f"folder {folder}" for folder in folders if (owner := owners.owner(folder)) and left(owner)}
 
 
-def _containers(pids: list[int]) -> set[str]:
+def _containers(left: Callable[[str], bool]) -> set[str]:
     try:
         daemon = container.daemon()
     except BrokerError:
         return set()
     labelled = daemon.containers.list(all=True, filters={"label": "rabbitmq-claims.owner"}, sparse=True)
-    return {
-        f"container {found.id}" for found in labelled if _left(found.attrs["Labels"]["rabbitmq-claims.owner"], pids)
-    }
+    return {f"container {found.id}" for found in labelled if left(found.attrs["Labels"]["rabbitmq-claims.owner"])}

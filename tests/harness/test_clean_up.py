@@ -1,8 +1,13 @@
 """Whatever ends a run, and whenever: nothing is left of it."""
 
+import math
 import os
+import random
+import secrets
 import signal
 import subprocess
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -75,6 +80,194 @@ def test_nothing_is_left_of_workers(project: Project, target_name: str, ends: si
         project.tests('@claim("chapter.claim")\ndef test_next(scene): pass\n')
         assert project.run("--rabbitmq", target_name).code == 0
     wait_until(lambda: not project.left(), "nothing is left", within=20, seen=lambda: str(project.left()))
+
+
+# At random moments.
+
+#: How many moments are tried, and the seed from which they are drawn: the same seed and number are the same moment.
+#: The seed is in each test's id; `make kills N=50 SEED=…` sets both. Workers of pytest-xdist have to agree on it.
+MOMENTS = int(os.environ.get("CLAIMS_HARNESS_KILLS") or 2)
+SEED = os.environ.get("CLAIMS_HARNESS_SEED") or os.environ.get("PYTEST_XDIST_TESTRUNUID", secrets.token_hex(3))[:6]
+
+#: A run with something of everything that could be left behind, or be interrupted.
+WHOLE = """
+@claim("chapter.claim")
+@pytest.mark.parametrize("n", range(3))
+def test_claim(scene, n):
+    queue = scene.queue()
+    for name in ("first", "second"):
+        scene.receiver(name, queue)
+    scene.publish(queue, *[f"no {n} Hello" for n in range(20)])
+    scene.wait_for_deliveries(20)
+    programs_own = scene.queue()
+    program = scene.subscribed_program("durable_receiver", programs_own)
+    scene.publish(programs_own, "no 1 Hello")
+    scene.wait_for_lines(program, 1)
+
+@claim("chapter.claim")
+def test_rabbitmqctl(scene):
+    queue = scene.queue()
+    assert scene.list_queues_until({queue: (0, 0)}) == {queue: (0, 0)}
+
+def arrangement(scene):
+    queue = scene.queue(queue_type="quorum")
+    scene.publish(queue, "no 1 Hello")
+    scene.subscribed_program("durable_receiver", scene.queue())
+    yield
+    scene.publish(queue, "no 2 Hello")
+    yield
+    return queue
+
+@claim("chapter.claim")
+@pytest.mark.parametrize("n", range(3))
+@after_restart(arrangement, Restart.KILL)
+def test_restart(scene, arranged, n):
+    assert scene.drain(arranged).bodies == ["no 1 Hello", "no 2 Hello"]
+"""
+
+#: Has the run write down where it is, and when.
+DIARY = """
+
+import time
+import pytest
+
+def note(what):
+    with open("diary", "a") as diary:
+        print(time.monotonic(), what, file=diary)
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(): note("collection")
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_collectionfinish(): note("boot")
+def pytest_runtest_setup(item): note(f"set-up of {item.name}")
+def pytest_runtest_call(item): note(f"call of {item.name}")
+def pytest_runtest_teardown(item): note(f"tear-down of {item.name}")
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    if report.when == "call":
+        note(f"has {report.nodeid}")
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(): note("end")
+"""
+
+START, END, HAS = "start", "end", "has "
+
+#: A process on a busy machine may do this many seconds' work more before it hears a signal.
+_LATE = 0.5
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A signal after a share of the seconds that a whole run takes."""
+
+    name: str
+    share: float
+    ends: signal.Signals
+
+    @classmethod
+    def drawn(cls, number: int) -> "Moment":
+        """The moment of this number, always the same for the same seed."""
+        name = f"{SEED}-{number}"
+        die = random.Random(name)
+        return cls(name, die.random(), die.choice([signal.SIGINT, signal.SIGTERM, signal.SIGKILL]))
+
+
+@pytest.fixture(scope="module")
+def seconds(tmp_path_factory: pytest.TempPathFactory, target_name: str) -> float:
+    """How long the run takes that is to be ended, if nobody ends it."""
+    project = Project(tmp_path_factory.mktemp("whole") / "project")
+    _prepare(project)
+    began = time.monotonic()
+    try:
+        run = project.run("--rabbitmq", target_name)
+    finally:
+        project.end()
+    assert run.code == 0, run.output
+    assert _where(project) == END
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("moment", [Moment.drawn(n) for n in range(MOMENTS)], ids=lambda moment: moment.name)
+def test_nothing_is_left_at_a_random_moment(
+    project: Project,
+    target_name: str,
+    seconds: float,
+    moment: Moment,
+    pytestconfig: pytest.Config,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing is left, what had finished is in the results, and the next run is as clean as the first."""
+    _prepare(project)
+
+    with project.start("--rabbitmq", target_name) as run:
+        try:
+            output = "".join(run.communicate(timeout=moment.share * seconds))
+        except subprocess.TimeoutExpired:
+            ended_at = time.monotonic()
+            run.send_signal(moment.ends)
+            output = "".join(run.communicate(timeout=60))
+        else:
+            ended_at = math.inf
+    where = _where(project, ended_at)
+    said = f"{moment.share * seconds:5.2f} s  {moment.ends.name:7}  {where}: exit code {run.returncode}"
+    if pytestconfig.get_verbosity() > 0:
+        with capsys.disabled():
+            print(f"\n    {said}")
+
+    if moment.ends is not signal.SIGKILL:
+        assert project.left() == set(), said
+    _assert_told_the_truth(moment, run.returncode, output, where, _where(project, ended_at + _LATE))
+    _assert_results_are_whole(project)
+
+    # After SIGKILL something may be left until a run gets itself a broker.
+    fixture = "scene" if moment.ends is signal.SIGKILL else ""
+    project.tests(f'@claim("chapter.claim")\ndef test_next({fixture}): pass\n')
+    following = project.run("--rabbitmq", target_name)
+    assert following.code == 0, f"{said}; the next run:\n{following.output}"
+    assert "Traceback" not in following.output
+    assert project.results.complete
+    assert project.left() == set(), said
+
+
+def _prepare(project: Project) -> None:
+    project.tests(WHOLE)
+    with (project.folder / "conftest.py").open("a") as conftest:
+        conftest.write(DIARY)
+
+
+def _diary(project: Project) -> list[tuple[float, str]]:
+    diary = project.folder / "diary"
+    lines = diary.read_text().splitlines() if diary.exists() else []
+    return [(float(at), what) for at, what in (line.split(" ", 1) for line in lines)]
+
+
+def _where(project: Project, at: float = math.inf) -> str:
+    """Where the run was at that time."""
+    return next((what for noted, what in reversed(_diary(project)) if noted <= at), START)
+
+
+def _assert_told_the_truth(moment: Moment, code: int, output: str, where: str, a_moment_later: str) -> None:
+    """Its exit code says what ended it, and it ended in good order."""
+    expected = {{signal.SIGINT: 2, signal.SIGTERM: 143, signal.SIGKILL: -9}[moment.ends]}
+    if where == START:
+        # Python starts, or pytest has not got to the suite yet: a signal does to it what it does to any program.
+        expected.add(-moment.ends)
+    if a_moment_later == END:
+        expected.add(0)  # it goes through with its end
+    assert code in expected, f"{where}: exit code {code}\n{output}"
+    assert "INTERNALERROR" not in output, output
+    # Python itself answers Ctrl-C by a traceback; before the session starts this is not ours to change.
+    if not (where == START and code == -signal.SIGINT):
+        assert "Traceback" not in output, output
+
+
+def _assert_results_are_whole(project: Project) -> None:
+    """What had finished is in the results, and no page ends in the middle."""
+    had_finished = [what for _, what in _diary(project) if what.startswith(HAS)]
+    if had_finished:
+        assert len(project.results.cases) >= len(had_finished)
+    for page in project.folder.glob("report/**/*.html"):
+        assert page.read_text().rstrip().endswith("</html>"), page
 
 
 def _reached(mark: Path, run: "subprocess.Popen[str]") -> bool:
