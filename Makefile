@@ -3,6 +3,7 @@
 # REPORT=DIR is where results and pages go.
 
 REPORT ?= report
+SABOTAGE ?= all
 # The versions whose results are published.
 VERSIONS ?= 3.8 3.10 4.0 4.3
 # How many random moments `make kills` tries; SEED=… repeats those of an earlier run.
@@ -14,7 +15,7 @@ export PYTHON
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help claims test kills docs lint format lock clean broker
+.PHONY: help claims test sabotage soak kills docs lint format lock clean broker
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +25,14 @@ claims: broker ## put every claim to the test
 
 test: lint broker ## everything: lint, the suite's own tests, every claim
 	@$(RUN) pytest tests $(ARGS)
+
+sabotage: broker ## put the claims to the test on brokers that are broken on purpose (SABOTAGE="must" or names, default all)
+	@$(RUN) pytest tests --ignore=tests/harness $(addprefix --sabotage=,$(SABOTAGE)) \
+		--claims-report=$(REPORT)/sabotage $(ARGS)
+
+soak: broker ## put every claim to the test N times (default 50), under STRAIN="busy latency pulses quota" if you like
+	@$(RUN) pytest tests --ignore=tests/harness --rounds=$(or $(N),50) $(addprefix --strain=,$(STRAIN)) \
+		--claims-report=$(REPORT)/soak $(ARGS)
 
 kills: broker ## end pytest at N random moments (default 50): nothing is left, the next run is clean
 	@CLAIMS_HARNESS_KILLS=$(N) CLAIMS_HARNESS_SEED=$(SEED) $(RUN) pytest -v tests/harness/test_clean_up.py \

@@ -1,0 +1,234 @@
+"""Brokers that are broken on purpose: what a run makes of them, and the proxy that breaks them."""
+
+import socket
+from collections.abc import Iterator
+
+import pika
+import pika.exceptions
+import pytest
+
+from fixtures import amqp
+from fixtures.brokers import Broker
+from fixtures.sabotage.proxy import Proxies
+from fixtures.waiting import wait_until
+from tests.harness.conftest import CATALOGUE, Project
+
+PREFETCH = """
+@claim("chapter.claim")
+def test_prefetch(scene):
+    queue = scene.queue()
+    busy, idle = scene.receiver("busy", queue, acks=False, prefetch=1), scene.receiver("idle", queue)
+    scene.publish(queue, *[f"no {n} Hello" for n in (1, 2, 3, 4)])
+    scene.wait_for_deliveries(4)
+    assert busy.numbers == [1]
+"""
+
+SURVIVES = """
+def message(scene):
+    queue = scene.queue()
+    scene.publish(queue, "here")
+    return queue
+
+@claim("chapter.claim")
+@after_restart(message, Restart.KILL)
+def test_survives(scene, arranged):
+    with Path("restarts").open("a") as restarts:
+        restarts.write(f"{len(scene.broker.honest.restarts)}\\n")
+    late = scene.drain(arranged)
+    assert late.bodies == ["here"]
+"""
+
+
+def refuted_by(*names: str) -> str:
+    listed = ", ".join(f'"{name}"' for name in names)
+    return f"{CATALOGUE}refuted_by = [{listed}]\n"
+
+
+# The run.
+
+
+def test_claim_that_is_refuted_as_it_must_be_is_as_expected(project: Project, broker: Broker) -> None:
+    """The kill matrix says so, with what was observed."""
+    project.catalogue(refuted_by("prefetch-ignored"))
+    project.tests(PREFETCH)
+
+    run = project.run("--rabbitmq", broker.url, "--sabotage", "prefetch-ignored", "--sabotage", "none")
+
+    assert run.code == 0, run.output
+    assert "1 of 1 sabotages are noticed; of 1 refutations asked for 1 happened." in " ".join(run.output.split())
+    [case] = [case for case in project.results.cases if case.notices]
+    assert case.reason == "busy got 1, 3; expected: busy got 1"
+    assert case.ledger
+    assert [case.ledger for case in project.results.cases if not case.notices] == [[]]
+
+
+def test_claim_that_survives_what_must_refute_it_makes_the_run_red(project: Project, broker: Broker) -> None:
+    """Though no single test failed."""
+    project.catalogue(refuted_by("acks-swallowed"))
+    project.tests(PREFETCH)
+
+    run = project.run("--rabbitmq", broker.url, "--sabotage", "acks-swallowed")
+
+    assert run.code == 1, run.output
+    assert "chapter.claim survives acks-swallowed, which must refute it" in " ".join(run.output.split())
+
+
+def test_claim_that_is_refuted_by_what_it_does_not_name_makes_the_run_red(project: Project, broker: Broker) -> None:
+    """So a sabotage that breaks more than it should is found out, and a claim that checks too much."""
+    project.tests(PREFETCH)
+
+    run = project.run("--rabbitmq", broker.url, "--sabotage", "prefetch-doubled")
+
+    assert run.code == 1, run.output
+    assert "chapter.claim is refuted by prefetch-doubled, unlisted" in " ".join(run.output.split())
+
+
+def test_must_runs_what_must_refute_and_nothing_else(project: Project, broker: Broker) -> None:
+    """Two of all sabotages, for they are the ones that the claim names."""
+    project.catalogue(refuted_by("prefetch-ignored", "prefetch-doubled"))
+    project.tests(PREFETCH)
+
+    run = project.run("--rabbitmq", broker.url, "--sabotage", "must")
+
+    assert run.code == 0, run.output
+    assert {target.sabotage for target in project.results.targets} == {"prefetch-ignored", "prefetch-doubled"}
+
+
+def test_one_restart_serves_many_sabotages(project: Project, target_name: str) -> None:
+    """The broker boots once; sabotages that change nothing about a restart share it."""
+    project.catalogue(refuted_by("persistence-dropped", "durability-dropped"))
+    project.tests(SURVIVES)
+
+    run = project.run("--rabbitmq", target_name, "--sabotage=persistence-dropped", "--sabotage=durability-dropped")
+
+    assert run.code == 0, run.output
+    assert (project.folder / "restarts").read_text().split() == ["1", "1"]
+
+
+@pytest.mark.parametrize("sabotage", ["restart-ignored", "store-forgotten"])
+def test_restart_that_is_broken_is_noticed(project: Project, target_name: str, sabotage: str) -> None:
+    """One that does not happen establishes nothing; one after which the store is empty refutes."""
+    project.catalogue(refuted_by("store-forgotten"))
+    project.tests(SURVIVES)
+
+    run = project.run("--rabbitmq", target_name, "--sabotage", sabotage)
+
+    assert run.code == 0, run.output
+    [case] = project.results.cases
+    assert case.verdict == {"restart-ignored": "not established", "store-forgotten": "refuted"}[sabotage]
+    assert "1 of 1 sabotages are noticed" in run.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--sabotage", "prefetch-ignord"],
+            ["'prefetch-ignord' is none", "near it: prefetch-ignored", "There are: all"],
+        ),
+        (["--sabotage", "must", "--sabotage", "none"], ["'must'"]),
+        (["--sabotage", "none", "--rabbitmq", "amqps://host"], ["amqps://host", "use amqp://"]),
+        (["--sabotage", "none", "--strain", "busy"], ["--strain and --sabotage"]),
+        (["--rounds", "0"], ["--rounds '0'", "a whole number above 0"]),
+        (["--strain", "quota", "--rabbitmq", "local"], ["--strain", "only that of a container"]),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_is_one_clear_error(project: Project, arguments: list[str], words: list[str]) -> None:
+    """What was given, what is allowed."""
+    project.tests(PREFETCH)
+
+    project.run(*arguments).assert_one_clear_error(*words)
+
+
+def test_rounds_put_every_claim_to_the_test_again_and_again(project: Project, target_name: str) -> None:
+    """They share their restarts, and end in a table of waits."""
+    project.tests(SURVIVES.replace(".honest", ""))
+
+    run = project.run("--rabbitmq", target_name, "--rounds", "3", "--strain", "busy", "--strain", "pulses")
+
+    assert run.code == 0, run.output
+    assert (project.folder / "restarts").read_text().split() == ["1", "1", "1"]
+    assert [case.verdict for case in project.results.cases] == ["holds"] * 3
+    assert "after 3 rounds" in run.output
+    slowest = project.results.cases[0].slowest
+    assert slowest
+    assert 0 < slowest.took < slowest.within
+
+
+def test_strained_network_is_slower(project: Project, broker: Broker) -> None:
+    """Every round trip takes 20 ms more."""
+    project.tests(
+        '@claim("chapter.claim")\ndef test_it(scene):\n    queue = scene.queue()\n    began = time.monotonic()\n'
+        "    scene.publish(queue, *['x'] * 10)\n    assert time.monotonic() - began >= 0.2\n"
+    )
+
+    assert project.run("--rabbitmq", broker.url).code == 1
+    assert project.run("--rabbitmq", broker.url, "--strain", "latency").code == 0
+
+
+# The proxy.
+
+
+@pytest.fixture
+def proxies() -> Iterator[Proxies]:
+    """Proxies that end with the test."""
+    with Proxies() as proxies:
+        yield proxies
+
+
+def test_proxy_passes_on_what_client_and_broker_say(proxies: Proxies, broker: Broker) -> None:
+    """Large and empty bodies, properties, and a refusal of the broker's."""
+    with amqp.connect(proxies.open(broker.url), "through the proxy") as connection:
+        channel = connection.channel()
+        queue = str(channel.queue_declare("", exclusive=True).method.queue)
+        for body in (b"", b"x" * 1_000_000):
+            channel.basic_publish("", queue, body, pika.BasicProperties(headers={"a": 1}))
+
+        got = [channel.basic_get(queue, auto_ack=True) for _ in range(2)]
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:
+            channel.queue_declare("no such queue", passive=True)
+
+    assert [body and len(body) for _, _, body in got] == [b"", 1_000_000]
+    assert [properties and properties.headers for _, properties, _ in got] == [{"a": 1}, {"a": 1}]
+    assert refused.value.reply_code == 404
+
+
+def test_proxy_passes_on_a_refusal_of_credentials(proxies: Proxies, broker: Broker) -> None:
+    """As the broker gives it."""
+    url = proxies.open(broker.url).replace("guest:guest", "somebody:else")
+
+    with pytest.raises(amqp.FINAL_ERRORS, match="ACCESS_REFUSED"):
+        amqp.connect(url, "through the proxy")
+
+
+def test_proxy_passes_on_that_a_client_is_gone(proxies: Proxies, broker: Broker) -> None:
+    """What a crashed client had in hand is in the queue again."""
+    with amqp.connect(broker.url, "sees it") as witness:
+        seen = witness.channel()
+        queue = str(seen.queue_declare("", auto_delete=False, durable=True).method.queue)
+        crashes = amqp.connect(proxies.open(broker.url), "crashes")
+        channel = crashes.channel()
+        channel.basic_publish("", queue, b"x")
+        wait_until(lambda: channel.basic_get(queue)[0], "the message was delivered", within=10)
+
+        amqp.abort(crashes)
+
+        wait_until(lambda: seen.queue_declare(queue, passive=True).method.message_count, "it is back", within=10)
+        seen.queue_delete(queue)
+
+
+def test_proxy_of_a_broker_that_is_down_hangs_up(proxies: Proxies) -> None:
+    """As the broker's own port would, and at once."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = proxies.open(f"amqp://127.0.0.1:{nobody.getsockname()[1]}")
+
+        with pytest.raises(amqp.CONNECT_ERRORS):
+            amqp.connect(url, "through the proxy", patience=5)
+
+
+def test_proxy_reads_only_what_is_not_encrypted(proxies: Proxies) -> None:
+    """amqps:// is refused before anything is opened."""
+    with pytest.raises(ValueError, match="amqp:// only"):
+        proxies.open("amqps://host")
