@@ -55,7 +55,7 @@ def test_claim_that_is_refuted_as_it_must_be_is_as_expected(project: Project, br
     run = project.run("--rabbitmq", broker.url, "--sabotage", "prefetch-ignored", "--sabotage", "none")
 
     assert run.code == 0, run.output
-    assert "1 of 1 sabotages are noticed; of 1 refutations asked for 1 happened." in " ".join(run.output.split())
+    assert "1 of 1 sabotages are noticed, with 1 of the 1 refutations asked for." in run.output
     [case] = [case for case in project.results.cases if case.notices]
     assert case.reason == "busy got 1, 3; expected: busy got 1"
     assert case.ledger
