@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.brokers import Broker
 from fixtures.waiting import wait_until
 from tests.harness.conftest import Project
 
@@ -80,6 +81,53 @@ def test_nothing_is_left_of_workers(project: Project, target_name: str, ends: si
         project.tests('@claim("chapter.claim")\ndef test_next(scene): pass\n')
         assert project.run("--rabbitmq", target_name).code == 0
     wait_until(lambda: not project.left(), "nothing is left", within=20, seen=lambda: str(project.left()))
+
+
+# Moments that are easily missed.
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"), [("SIGINT", pytest.ExitCode.INTERRUPTED), ("SIGTERM", 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_arrangement_takes_no_signal_for_an_error_of_its_own(
+    project: Project, broker: Broker, ends: str, code: int
+) -> None:
+    """The run ends there: no further arrangement is made, and no turn is taken."""
+    project.tests(
+        f"import os, signal\ndef first(scene): os.kill(os.getpid(), signal.{ends})\n"
+        'def second(scene): Path("went-on").touch()\n'
+        '@claim("chapter.claim")\n@after_silence(first)\ndef test_first(arranged): pass\n'
+        '@claim("chapter.claim")\n@after_silence(second)\ndef test_second(arranged): pass\n'
+    )
+
+    run = project.run("--rabbitmq", broker.url)
+
+    assert run.code == code, run.output
+    assert not (project.folder / "went-on").exists()
+
+
+def test_sigterm_in_the_collection_is_no_error_of_a_module(project: Project) -> None:
+    """It ends the run as anywhere else."""
+    project.tests("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n")
+
+    run = project.run("--rabbitmq", "amqp://127.0.0.1:1")
+
+    assert run.code == 143, run.output
+    assert "ERROR" not in run.output
+
+
+@pytest.mark.parametrize("ends", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("during", ["sessionfinish", "unconfigure"])
+def test_run_that_clears_away_goes_through_with_it(project: Project, broker: Broker, during: str, ends: str) -> None:
+    """A signal then changes neither the results nor the exit code."""
+    project.tests('@claim("chapter.claim")\ndef test_it(scene): scene.queue()\n')
+    with (project.folder / "conftest.py").open("a") as conftest:
+        conftest.write(f"\nimport os, signal\ndef pytest_{during}(): os.kill(os.getpid(), signal.{ends})\n")
+
+    run = project.run("--rabbitmq", broker.url)
+
+    assert run.code == 0, run.output
+    assert project.results.complete
 
 
 # At random moments.
