@@ -6,7 +6,7 @@ REPORT ?= report
 SABOTAGE ?= all
 # The versions whose results are published.
 VERSIONS ?= 3.8 3.10 4.0 4.3
-# How many random moments `make kills` tries; SEED=… repeats those of an earlier run.
+# How many random moments `make endings` tries; SEED=… repeats those of an earlier run.
 N ?= 50
 PYTHON ?= python3
 export PYTHON
@@ -15,7 +15,7 @@ export PYTHON
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help claims test sabotage soak kills docs lint format lock clean broker
+.PHONY: help claims test sabotage soak endings docs lint format lock clean broker
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,8 +34,8 @@ soak: broker ## put every claim to the test N times (default 50), under STRAIN="
 	@$(RUN) pytest tests --ignore=tests/harness --rounds=$(or $(N),50) $(addprefix --strain=,$(STRAIN)) \
 		--claims-report=$(REPORT)/soak $(ARGS)
 
-kills: broker ## end pytest at N random moments (default 50): nothing is left, the next run is clean
-	@CLAIMS_HARNESS_KILLS=$(N) CLAIMS_HARNESS_SEED=$(SEED) $(RUN) pytest -v tests/harness/test_clean_up.py \
+endings: broker ## end pytest at N random moments (default 50): nothing is left, the next run is clean
+	@CLAIMS_HARNESS_ENDINGS=$(N) CLAIMS_HARNESS_SEED=$(SEED) $(RUN) pytest -v tests/harness/test_clean_up.py \
 		-k random_moment $(ARGS)
 
 lint: .venv/made ## check format, style, types, the workflows and the action

@@ -133,8 +133,8 @@ def test_run_that_clears_away_goes_through_with_it(project: Project, broker: Bro
 # At random moments.
 
 #: How many moments are tried, and the seed from which they are drawn: the same seed and number are the same moment.
-#: The seed is in each test's id; `make kills N=50 SEED=…` sets both. Workers of pytest-xdist have to agree on it.
-MOMENTS = int(os.environ.get("CLAIMS_HARNESS_KILLS") or 2)
+#: The seed is in each test's id; `make endings N=50 SEED=…` sets both. Workers of pytest-xdist have to agree on it.
+MOMENTS = int(os.environ.get("CLAIMS_HARNESS_ENDINGS") or 2)
 SEED = os.environ.get("CLAIMS_HARNESS_SEED") or os.environ.get("PYTEST_XDIST_TESTRUNUID", secrets.token_hex(3))[:6]
 
 #: A run with something of everything that could be left behind, or be interrupted.
