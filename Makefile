@@ -6,7 +6,7 @@ REPORT ?= report
 SABOTAGE ?= all
 # The versions whose results are published.
 VERSIONS ?= 3.8 3.10 4.0 4.3
-# How many random moments `make endings` tries; SEED=… repeats those of an earlier run.
+# How many rounds `make soak` has, and how many random moments `make endings`; SEED=… repeats those of an earlier one.
 N ?= 50
 PYTHON ?= python3
 export PYTHON
@@ -31,7 +31,7 @@ sabotage: broker ## put the claims to the test on brokers that are broken on pur
 		--claims-report=$(REPORT)/sabotage $(ARGS)
 
 soak: broker ## put every claim to the test N times (default 50), under STRAIN="busy latency pulses quota" if you like
-	@$(RUN) pytest tests --ignore=tests/harness --rounds=$(or $(N),50) $(addprefix --strain=,$(STRAIN)) \
+	@$(RUN) pytest tests --ignore=tests/harness --rounds=$(N) $(addprefix --strain=,$(STRAIN)) \
 		--claims-report=$(REPORT)/soak $(ARGS)
 
 endings: broker ## end pytest at N random moments (default 50): nothing is left, the next run is clean
