@@ -50,9 +50,10 @@ format: .venv/made ## format the code, mend what can be mended
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-docs: broker ## put every claim to the test on VERSIONS, and publish the results in docs/ and README.md
+docs: broker ## put every claim to the test on VERSIONS, and on broken brokers; publish this in docs/ and README.md
 	@RABBITMQ="$(VERSIONS)" $(RUN) pytest tests --ignore=tests/harness --claims-strict --claims-report=$(REPORT) $(ARGS)
-	@$(RUN) fixtures.report.docs $(REPORT)
+	@RABBITMQ="$(lastword $(VERSIONS))" $(MAKE) sabotage SABOTAGE=must
+	@$(RUN) fixtures.report.docs $(REPORT) $(REPORT)/sabotage
 
 lock: .venv/made ## write requirements.lock anew from pyproject.toml; ARGS=--upgrade takes the newest versions
 	@.venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from fixtures.claims import Catalogue
 from fixtures.processes import PROJECT
-from fixtures.report import docs, matrix, results
+from fixtures.report import docs, kills, matrix, results
 from tests.harness import samples
 from tests.harness.samples import case, target
 
@@ -27,7 +27,7 @@ def test_published_claims_are_those_of_the_catalogue(published: results.Results)
     """Each with its sentence, its reason, its control and its deviations, in the same order."""
 
     def facts(claim: object) -> list[object]:
-        names = ("id", "section", "sentence", "why", "source", "document", "control")
+        names = ("id", "section", "sentence", "why", "source", "document", "control", "refuted_by")
         deviations = [(d.when, d.because, d.source) for d in claim.deviations]  # type: ignore[attr-defined]
         return [*(getattr(claim, name) for name in names), deviations]
 
@@ -39,16 +39,26 @@ def test_published_claims_are_those_of_the_catalogue(published: results.Results)
 
 def test_every_claim_was_put_to_the_test_on_every_published_version(published: results.Results) -> None:
     """No claim was left out, none came out otherwise than expected, and the versions span 3.8 to 4.3."""
-    versions = [Version(found.version) for found in published.targets]
+    versions = [Version(found.version) for found in published.honest().targets]
 
     assert published.complete
     assert versions[0] < Version("3.9"), versions
     assert versions[-1] >= Version("4.3"), versions
-    for found in published.targets:
+    for found in published.honest().targets:
         for claim in published.claims():
             cases = published.cases_of(claim.id, found.name)
             assert cases, f"{claim.id} on {found.name}: {AGAIN}"
             assert all(one.as_expected and one.verdict != "not applicable" for one in cases), claim.id
+
+
+def test_every_claim_was_refuted_by_the_broken_brokers_that_it_names(published: results.Results) -> None:
+    """And the pages show what such a broker looks like."""
+    found = kills.kills(published)
+
+    assert found.surprises == []
+    for claim in published.claims():
+        assert {pair.sabotage for pair in found.refuting(claim.id)} == set(claim.refuted_by), f"{claim.id}: {AGAIN}"
+        assert any(case.ledger for pair in found.refuting(claim.id) for case in pair.cases), claim.id
 
 
 def test_every_published_difference_has_its_source(published: results.Results) -> None:
