@@ -82,7 +82,7 @@ def test_a_spoilt_restart_is_noticed_where_nothing_is_established() -> None:
     assert found.outcome("a.one", "restart-ignored") == "not put to the test"
     assert str(found.sabotage_score) == "1 of 1"
     assert found.surprises == []
-    assert found.otherwise("restart-ignored") == "nothing, but keeps 1 claims from being established, as it must"
+    assert found.otherwise("restart-ignored") == "nothing, but keeps 1 claim from being established, as it must"
 
 
 def test_a_claim_that_holds_after_a_spoilt_restart_is_a_surprise() -> None:
