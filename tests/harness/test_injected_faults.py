@@ -51,13 +51,15 @@ def receiver(scene: Scene) -> Receiver:
 
 
 def test_silence_is_proved(scene: Scene, receiver: Receiver) -> None:
-    """A silent receiver has sent nothing, and may speak again when it is asked."""
+    """A silent receiver has sent nothing, as the ledger keeps it, and may speak again when it is asked."""
     receiver.fall_silent()
     scene.pump()
     scene.prove_faults()
 
     assert receiver.answers()
     scene.prove_faults()
+    assert scene.ledger.entries[-1]["what"] == "answers"
+    assert scene.ledger.entries[-1]["silent"].endswith(" s, sent nothing")
 
 
 def goes_on(receiver: Receiver) -> None:
@@ -223,15 +225,17 @@ def test_crash_that_was_none_is_found_out(
 
 @pytest.mark.parametrize("hidden", [(), ("_netlink",), ("_netlink", "_proc"), ("_netlink", "_proc", "tcp_info")])
 def test_crash_is_proved_by_what_the_system_tells(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, hidden: tuple[str, ...]
+    scene: Scene, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, hidden: tuple[str, ...]
 ) -> None:
-    """Where the kernel shows no connections, a socket that is set to be reset is enough."""
+    """Where the kernel shows no connections, a socket that is set to be reset is enough; the ledger has the proof."""
     for name in hidden:
         monkeypatch.setattr(faults, name, lambda *_: None)
 
     receiver.crash()
 
     assert receiver.ended == "crashed: socket aborted"
+    shown = "as its socket was set to do" if "_proc" in hidden else "its connection was gone at once"
+    assert scene.ledger.entries[-1]["proof"] == f"reset, {shown}"
 
 
 # The block.
@@ -265,11 +269,13 @@ def test_blocked_program_is_proved(scene: Scene) -> None:
     scene.prove_faults()
     busy.kill()
     scene.prove_faults()
+    (killed,) = (entry for entry in scene.ledger.entries if entry["what"] == "is killed")
+    assert killed["blocked"].startswith("it woke ")
 
 
 @pytest.mark.parametrize("looks", [Program.prove_faults, Program.kill], ids=["in the end", "before it is killed"])
 def test_program_that_goes_on_is_found_out(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, looks: Callable[[Program], None]
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, looks: Callable[[Program], object]
 ) -> None:
     """One that only says that it is busy, and looks after its connection, is not blocked."""
     monkeypatch.setattr(processes, "PROJECT", other_programs(tmp_path, PROGRAM))
