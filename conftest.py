@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "fixtures.options",
+    "fixtures.timeouts",
     "fixtures.claims",
     "fixtures.strain",
     "fixtures.ending",

@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -134,10 +135,12 @@ class Relay:
             self.end = "goodbye"
         except ConnectionResetError:
             self.end = "reset"
-        self._upstream.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            self._upstream.shutdown(socket.SHUT_RDWR)
 
     def _to_client(self, client: socket.socket) -> None:
-        with client, self._upstream, self._listener:
+        # What the broker makes of the end, which may be a reset too, is not looked at.
+        with client, self._upstream, self._listener, suppress(OSError):
             while said := self._upstream.recv(65536):
                 client.sendall(said)
 
