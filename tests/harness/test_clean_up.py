@@ -83,6 +83,25 @@ def test_nothing_is_left_of_workers(project: Project, target_name: str, ends: si
     wait_until(lambda: not project.left(), "nothing is left", within=20, seen=lambda: str(project.left()))
 
 
+def test_nothing_is_left_of_a_worker_that_is_killed(project: Project, target_name: str) -> None:
+    """As pytest-xdist does with one that takes too long to clear away."""
+    project.tests(TESTS)
+    with (project.folder / "conftest.py").open("a") as conftest:
+        conftest.write(
+            "\nimport pytest, time\n@pytest.hookimpl(tryfirst=True)\ndef pytest_sessionfinish(session):\n"
+            "    if hasattr(session.config, 'workerinput'): time.sleep(60)\n"
+        )
+
+    with project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim") as run:
+        wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
+        assert len(project.left()) > 1
+        os.kill(run.pid, signal.SIGTERM)
+        output, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 143, output
+    assert project.left() == set()
+
+
 # Moments that are easily missed.
 
 
