@@ -3,10 +3,16 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
+import pika.frame
 import pytest
+from pika import spec
 
+from fixtures import amqp
 from fixtures.brokers import Broker, Restart, base, prepare
+from fixtures.brokers.container import ContainerBroker
+from fixtures.brokers.local import LocalBroker
 from fixtures.options import OPTIONS
 from fixtures.waiting import NotEstablished
 
@@ -31,6 +37,41 @@ def test_restart_happens_as_named_and_says_how_it_knows(own_broker: Broker, kind
     assert report.kind is kind
     assert ("320 CONNECTION_FORCED" in report.proof) is (kind is not Restart.KILL)
     assert "old connections ended with" in report.proof
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux shows a process's threads")
+def test_frozen_node_does_nothing_more(own_broker: Broker) -> None:
+    """Not one of its threads goes on, however busy it was: what is sent to it now can't be read before the kill."""
+    busy = own_broker.connect("keeps it busy")
+    channel = busy.channel()
+    noise = pika.frame.Method(channel.channel_number, spec.Basic.Qos(prefetch_count=1)).marshal() * 500
+    wire = amqp.socket_of(busy)
+    wire.setblocking(False)
+
+    for _ in range(20):
+        with suppress(BlockingIOError):
+            wire.send(noise)
+        own_broker.freeze()
+        try:
+            states = threads(own_broker)
+        finally:
+            own_broker.resume()
+        assert len(states) > 1
+        assert set(states) <= {"T", "Z"}
+        with suppress(BlockingIOError):
+            wire.recv(1 << 20)
+    amqp.abort(busy)
+
+
+def threads(broker: Broker) -> list[str]:
+    """The state of every thread of the node, in the kernel's letters."""
+    if isinstance(broker, LocalBroker):
+        pids = [str(broker._beam.pid)]
+    else:
+        assert isinstance(broker, ContainerBroker)
+        pids = [pid for [pid] in broker._running.top(ps_args="-eo pid")["Processes"]]
+    files = [file for pid in pids for file in Path("/proc", pid, "task").glob("*/stat")]
+    return [file.read_text().rpartition(")")[2].split()[0] for file in files]
 
 
 def stop_that_is_a_kill(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
