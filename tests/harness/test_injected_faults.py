@@ -110,6 +110,13 @@ def test_silence_needs_a_connection_that_is_kept_open(receiver: Receiver) -> Non
         receiver.prove_faults()
 
 
+def test_receiver_is_not_silent_while_rabbitmqctl_runs(scene: Scene, receiver: Receiver) -> None:
+    """A command may take longer than the broker waits for heartbeats; they are sent meanwhile."""
+    scene.broker.rabbitmqctl("eval", "timer:sleep(4000).")
+
+    assert receiver.answers()
+
+
 # The abort.
 
 
