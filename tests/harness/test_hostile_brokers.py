@@ -51,9 +51,9 @@ class Client:
         self.socket = connection
         self._heard = bytearray()
 
-    def send(self, method: Any) -> None:
-        """Send a method."""
-        self.socket.sendall(frame.Method(0, method).marshal())
+    def send(self, *methods: Any) -> None:
+        """Send methods, all at once."""
+        self.socket.sendall(b"".join(frame.Method(0, method).marshal() for method in methods))
 
     def hears(self, frames: int = 1) -> None:
         """Take the next frames of the client."""
@@ -129,8 +129,13 @@ def never_closes(client: Client) -> None:
 
 def hangs_up_when_it_is_open(client: Client) -> None:
     client.until_open()
+    # At once: a close-ok that came after the client's close would be a goodbye as it should be.
+    client.send(spec.Connection.OpenOk(), spec.Connection.CloseOk())
+
+
+def disappears_when_it_is_open(client: Client) -> None:
+    client.until_open()
     client.send(spec.Connection.OpenOk())
-    client.send(spec.Connection.CloseOk())
 
 
 def refuses(client: Client) -> None:
@@ -207,6 +212,7 @@ def hurry() -> Iterator[None]:
         (never_tunes, "has not finished the AMQP handshake within 0.5 s"),
         (never_opens, "has not finished the AMQP handshake within 0.5 s"),
         (hangs_up_when_it_is_open, "cannot be reached"),
+        (disappears_when_it_is_open, "cannot be reached"),
         (never_closes, "has not answered within 1.5 s"),
         (sends_too_large_a_frame, "a frame of 268435464 bytes"),
         (floods, "has not finished the AMQP handshake within 0.5 s"),
