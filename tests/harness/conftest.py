@@ -2,6 +2,7 @@
 
 import io
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -29,6 +30,14 @@ section = "1"
 sentence = "Something is so."
 why = "Because."
 source = "nowhere"
+"""
+
+
+#: Every process of a run, worker or not, writes down its id, so that what it leaves can be told from that of others.
+NOTES_ITS_PROCESSES = """
+import os
+with open(os.path.join(os.path.dirname(__file__), "pids"), "a") as pids:
+    print(os.getpid(), file=pids)
 """
 
 
@@ -61,11 +70,11 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.started: list[subprocess.Popen[str]] = []
-        self.had_workers = False
         (folder / "claims").mkdir(parents=True)
         (folder / "tests").mkdir()
         (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\nclaims_report = "report"\n')
-        (folder / "conftest.py").write_text((PROJECT / "conftest.py").read_text())
+        (folder / "pids").touch()
+        (folder / "conftest.py").write_text(f"{NOTES_ITS_PROCESSES}\n{(PROJECT / 'conftest.py').read_text()}")
         self.catalogue(CATALOGUE)
 
     def catalogue(self, text: str, name: str = "chapter") -> None:
@@ -97,7 +106,6 @@ class Project:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.started.append(process)
-        self.had_workers |= "-n" in arguments
         return process
 
     @property
@@ -107,7 +115,7 @@ class Project:
 
     def left(self) -> set[str]:
         """What its runs have left on this machine."""
-        return leftovers.of_runs(str(self.folder), [process.pid for process in self.started], self.had_workers)
+        return leftovers.of_runs(str(self.folder), [int(pid) for pid in (self.folder / "pids").read_text().split()])
 
     def end(self) -> None:
         """End what still runs, because the test that started it has failed or was ended itself."""
@@ -151,10 +159,10 @@ def exiting_image(docker_daemon: None, target_name: str, pytestconfig: pytest.Co
     dockerfile = f'FROM {base}\nENTRYPOINT []\nCMD ["sh", "-c", "echo I cannot go on; exit 3"]\n'
     image, _ = client.images.build(fileobj=io.BytesIO(dockerfile.encode()), rm=True)
     assert image.id
-    name = "rabbitmq-claims-harness"
-    image.tag(name, tag="exits")
-    yield f"{name}:exits"
-    client.images.remove(f"{name}:exits")
+    name, tag = "rabbitmq-claims-harness", f"exits-{os.getpid()}-{secrets.token_hex(3)}"
+    image.tag(name, tag=tag)
+    yield f"{name}:{tag}"
+    client.images.remove(f"{name}:{tag}")
 
 
 @pytest.fixture

@@ -15,15 +15,11 @@ from fixtures.brokers.base import BrokerError
 MARK = "CLAIMS_HARNESS_RUN"
 
 
-def of_runs(mark: str, pids: list[int], workers: bool) -> set[str]:
-    """What runs of pytest have left on this machine: those started with this mark, and these process ids.
-
-    Workers have ids of their own; what they leave is known by its owner being dead. Other people's runs that die
-    meanwhile leave such things too, so only those who had workers look for them.
-    """
+def of_runs(mark: str, pids: list[int]) -> set[str]:
+    """What runs of pytest have left on this machine: those started with this mark, and these process ids."""
 
     def left(owner: str) -> bool:
-        return int(owner.split()[0]) in pids or (workers and not owners.process(owner))
+        return int(owner.split()[0]) in pids
 
     return _processes(mark) | _folders(left) | _containers(left)
 

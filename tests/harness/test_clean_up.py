@@ -69,8 +69,13 @@ def test_nothing_is_left(project: Project, target_name: str, during: str, ends: 
 
 @pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ends: ends.name)
 def test_nothing_is_left_of_workers(project: Project, target_name: str, ends: signal.Signals) -> None:
-    """The same with pytest-xdist, when only the controlling process is told."""
+    """The same with pytest-xdist, when only the controlling process is told: SIGTERM is handed on."""
     project.tests(TESTS)
+    with (project.folder / "conftest.py").open("a") as conftest:
+        conftest.write(
+            "\nfrom pathlib import Path\ndef pytest_sessionfinish(session):\n"
+            "    if hasattr(session.config, 'workerinput'): Path('ended-by').write_text(str(session.shouldstop))\n"
+        )
 
     with project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim") as run:
         wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
@@ -80,6 +85,9 @@ def test_nothing_is_left_of_workers(project: Project, target_name: str, ends: si
     if ends is signal.SIGKILL:
         project.tests('@claim("chapter.claim")\ndef test_next(scene): pass\n')
         assert project.run("--rabbitmq", target_name).code == 0
+    elif ends is signal.SIGTERM:
+        # Without it, execnet would interrupt the worker after some seconds.
+        assert (project.folder / "ended-by").read_text() == "SIGTERM"
     wait_until(lambda: not project.left(), "nothing is left", within=20, seen=lambda: str(project.left()))
 
 
@@ -213,14 +221,13 @@ def pytest_runtest_teardown(item): note(f"tear-down of {item.name}")
 def pytest_runtest_logreport(report):
     if report.when == "call":
         note(f"has {report.nodeid}")
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(): note("end")
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish():
+    note("end")  # before anybody can have decided to take no notice of a signal any more
+    return (yield)
 """
 
 START, END, HAS = "start", "end", "has "
-
-#: A process on a busy machine may do this many seconds' work more before it hears a signal.
-_LATE = 0.5
 
 
 @dataclass(frozen=True)
@@ -272,9 +279,10 @@ def test_nothing_is_left_at_a_random_moment(
         except subprocess.TimeoutExpired:
             ended_at = time.monotonic()
             run.send_signal(moment.ends)
+            told_at = time.monotonic()
             output = "".join(run.communicate(timeout=60))
         else:
-            ended_at = math.inf
+            ended_at = told_at = math.inf
     where = _where(project, ended_at)
     said = f"{moment.share * seconds:5.2f} s  {moment.ends.name:7}  {where}: exit code {run.returncode}"
     if pytestconfig.get_verbosity() > 0:
@@ -283,7 +291,7 @@ def test_nothing_is_left_at_a_random_moment(
 
     if moment.ends is not signal.SIGKILL:
         assert project.left() == set(), said
-    _assert_told_the_truth(moment, run.returncode, output, where, _where(project, ended_at + _LATE))
+    _assert_told_the_truth(moment, run.returncode, output, where, _next(project, told_at))
     _assert_results_are_whole(project)
 
     # After SIGKILL something may be left until a run gets itself a broker.
@@ -313,18 +321,28 @@ def _where(project: Project, at: float = math.inf) -> str:
     return next((what for noted, what in reversed(_diary(project)) if noted <= at), START)
 
 
-def _assert_told_the_truth(moment: Moment, code: int, output: str, where: str, a_moment_later: str) -> None:
+def _next(project: Project, at: float) -> str:
+    """What the run did next after that time; the end if it had come to that."""
+    return next((what for noted, what in _diary(project) if noted > at), END)
+
+
+def _assert_told_the_truth(moment: Moment, code: int, output: str, where: str, did_next: str) -> None:
     """Its exit code says what ended it, and it ended in good order."""
     expected = {{signal.SIGINT: 2, signal.SIGTERM: 143, signal.SIGKILL: -9}[moment.ends]}
+    python_starts = where == START and moment.ends is signal.SIGINT
     if where == START:
         # Python starts, or pytest has not got to the suite yet: a signal does to it what it does to any program.
         expected.add(-moment.ends)
-    if a_moment_later == END:
+    if python_starts:
+        # While Python looks for its packages, Ctrl-C makes it end with 1; one that hits it in a lock of its imports is
+        # lost: it says "Exception ignored" and goes on.
+        expected |= {0, 1}
+    if where == END or did_next == END:
         expected.add(0)  # it goes through with its end
-    assert code in expected, f"{where}: exit code {code}\n{output}"
+    assert code in expected, f"{where}, then {did_next}: exit code {code}\n{output}"
     assert "INTERNALERROR" not in output, output
     # Python itself answers Ctrl-C by a traceback; before the session starts this is not ours to change.
-    if not (where == START and code == -signal.SIGINT):
+    if not python_starts:
         assert "Traceback" not in output, output
 
 
