@@ -14,7 +14,7 @@ from fixtures.brokers import Broker, Restart, base, prepare
 from fixtures.brokers.container import ContainerBroker
 from fixtures.brokers.local import LocalBroker
 from fixtures.options import OPTIONS
-from fixtures.waiting import NotEstablished
+from fixtures.waiting import NotEstablished, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +70,11 @@ def threads(broker: Broker) -> list[str]:
     else:
         assert isinstance(broker, ContainerBroker)
         pids = [pid for [pid] in broker._running.top(ps_args="-eo pid")["Processes"]]
-    files = [file for pid in pids for file in Path("/proc", pid, "task").glob("*/stat")]
-    return [file.read_text().rpartition(")")[2].split()[0] for file in files]
+    states = []
+    for file in (file for pid in pids for file in Path("/proc", pid, "task").glob("*/stat")):
+        with suppress(OSError):  # it has just been collected
+            states.append(file.read_text().rpartition(")")[2].split()[0])
+    return states
 
 
 def stop_that_is_a_kill(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
@@ -101,8 +104,13 @@ def kill_that_does_not_happen(broker: Broker, patch: pytest.MonkeyPatch) -> Rest
 
 
 def kill_that_comes_late(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
-    kill, kills = broker._kill, [1]
-    patch.setattr(broker, "_kill", lambda: kill() if not kills else kills.clear())
+    kill, usual = broker._kill, base._STOP
+
+    def kill_at_last() -> None:
+        patch.setattr(base, "_STOP", usual)
+        kill()
+
+    patch.setattr(broker, "_kill", lambda: patch.setattr(broker, "_kill", kill_at_last))
     patch.setattr(base, "_STOP", 1.0)
     return Restart.KILL
 
@@ -142,7 +150,15 @@ def app_that_only_hangs_up(broker: Broker, patch: pytest.MonkeyPatch) -> Restart
 
 
 def app_that_goes_on(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
-    patch.setattr(broker, "rabbitmqctl", lambda *_: "")
+    named = "has a client-provided name: witness"
+    before = broker.log().count(named)
+
+    def does_nothing(*_: str) -> str:
+        # rabbitmqctl would take longer than such a line takes to the log; without one, nobody knows what is logged.
+        wait_until(lambda: broker.log().count(named) > before, "the log has the witness's connection", within=10)
+        return ""
+
+    patch.setattr(broker, "rabbitmqctl", does_nothing)
     return Restart.APP
 
 

@@ -33,15 +33,15 @@ def test_arrangements_have_a_time_limit_each(project: Project, broker: Broker) -
     project.tests(
         "def slow(scene): time.sleep(1)\n"
         "def hangs(scene): time.sleep(30)\n"
-        '@claim("chapter.claim")\n@pytest.mark.parametrize("n", range(3))\n@after_silence(slow)\n'
-        "def test_slow(arranged, n): time.sleep(1)\n"
+        '@claim("chapter.claim")\n@pytest.mark.parametrize("n", range(5))\n@after_silence(slow)\n'
+        "def test_slow(arranged, n): time.sleep(0.2)\n"
         '@claim("chapter.claim")\n@after_silence(hangs)\ndef test_hangs(arranged): pass\n'
         '@claim("chapter.claim")\n@after_silence(slow)\ndef test_another(arranged): pass\n'
     )
 
-    run = project.run("--rabbitmq", broker.url, "--timeout=2.5")
+    run = project.run("--rabbitmq", broker.url, "--timeout=4.5")
 
     verdicts = {case.case: (case.verdict, case.reason) for case in project.results.cases}
-    assert verdicts.pop("test_hangs[silence]") == ("not established", "Timeout (>2.5s) from pytest-timeout.")
+    assert verdicts.pop("test_hangs[silence]") == ("not established", "Timeout (>4.5s) from pytest-timeout.")
     assert set(verdicts.values()) == {("holds", "")}, run.output
-    assert len(verdicts) == 4
+    assert len(verdicts) == 6
