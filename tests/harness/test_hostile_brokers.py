@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from pika import frame, spec
+from pika.adapters.utils.connection_workflow import AMQPConnector
 
 from fixtures import amqp, waiting
 from fixtures.brokers import Broker, BrokerError
@@ -225,6 +226,29 @@ def test_broker_that_cannot_be_used_is_said_to_be(
 def test_handshake_that_does_not_end(pytestconfig: pytest.Config, behave: Callable[[Client], None]) -> None:
     """The same of a broker that goes on without an end, or says nothing."""
     cannot_be_used(pytestconfig, behave, "has not finished the AMQP handshake within 1 s")
+
+
+def test_reset_before_pika_has_looked(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of one that is reached, and gone before anything is said, as a proxy is of a broker that boots."""
+    goes_on = AMQPConnector._on_tcp_connection_done  # type: ignore[attr-defined]
+
+    def waits_for_the_reset(self: Any, exc: BaseException | None) -> None:
+        wait_until(lambda: not connected(self._sock), "the connection is reset", within=BOUND)
+        goes_on(self, exc)
+
+    def resets_at_once(client: Client) -> None:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    monkeypatch.setattr(AMQPConnector, "_on_tcp_connection_done", waits_for_the_reset)
+    cannot_be_used(pytestconfig, resets_at_once, "cannot be reached: AMQPConnectionError: it has hung up")
+
+
+def connected(wire: socket.socket) -> bool:
+    try:
+        wire.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def test_goodbye_that_does_not_end(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
