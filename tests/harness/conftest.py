@@ -73,7 +73,8 @@ class Project:
         (folder / "claims").mkdir(parents=True)
         (folder / "tests").mkdir()
         (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\nclaims_report = "report"\n')
-        (folder / "pids").touch()
+        self._pids = folder / "pids"
+        self._pids.touch()
         (folder / "conftest.py").write_text(f"{NOTES_ITS_PROCESSES}\n{(PROJECT / 'conftest.py').read_text()}")
         self.catalogue(CATALOGUE)
 
@@ -115,7 +116,7 @@ class Project:
 
     def left(self) -> set[str]:
         """What its runs have left on this machine."""
-        return leftovers.of_runs(str(self.folder), [int(pid) for pid in (self.folder / "pids").read_text().split()])
+        return leftovers.of_runs(str(self.folder), [int(pid) for pid in self._pids.read_text().split()])
 
     def end(self) -> None:
         """End what still runs, because the test that started it has failed or was ended itself."""
