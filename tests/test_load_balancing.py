@@ -41,17 +41,19 @@ def test_messages_are_dealt_in_turn(scene: Scene, queue_type: QueueType, receive
 @claim("load-balancing.round-robin-goes-on")
 @queue_types
 def test_a_second_batch_goes_on_where_the_first_stopped(scene: Scene, queue_type: QueueType) -> None:
-    """After three messages the fourth is the second receiver's."""
+    """After three messages the fourth is the second receiver's, and after eleven the twelfth."""
     queue = scene.queue(queue_type=queue_type)
     first, second = scene.receiver("first", queue), scene.receiver("second", queue)
 
     scene.publish(queue, *numbered(3))
     scene.wait_for_deliveries(3)
-    scene.publish(queue, *numbered(3, start=4))
+    scene.publish(queue, *numbered(8, start=4))
+    scene.wait_for_deliveries(11)
+    scene.publish(queue, *numbered(3, start=12))
 
-    scene.wait_for_deliveries(6)
-    assert first.numbers == [1, 3, 5]
-    assert second.numbers == [2, 4, 6]
+    scene.wait_for_deliveries(14)
+    assert first.numbers == [1, 3, 5, 7, 9, 11, 13]
+    assert second.numbers == [2, 4, 6, 8, 10, 12, 14]
 
 
 @claim("load-balancing.backlog-goes-to-the-first")
@@ -132,9 +134,9 @@ def three_that_wait(
     scene: Scene, queue_type: QueueType, heartbeat: int
 ) -> Generator[None, None, tuple[Receiver, bool, bool]]:
     queue = scene.queue(queue_type=queue_type)
+    beating = scene.receiver("beating", queue, heartbeat=heartbeat)
     silent = scene.receiver("silent", queue, heartbeat=heartbeat)
     without = scene.receiver("without heartbeat", queue)
-    beating = scene.receiver("beating", queue, heartbeat=heartbeat)
     silent.fall_silent()
     without.fall_silent()
     yield  # until the broker has closed the silent connections, or has had all the time that it may take
@@ -210,6 +212,7 @@ def test_what_the_busy_one_held_goes_to_the_other_when_the_operator_closes_it(sc
     scene.close_by_operator(busy)
 
     scene.wait_until(lambda: len(idle.numbers) >= 10, "idle has all ten")
+    scene.wait_until(lambda: busy.ended, "the busy one has heard of it")
     assert "320 CONNECTION_FORCED" in busy.ended
     assert idle.numbers == [1, 3, 5, 7, 9, 2, 4, 6, 8, 10]
     assert idle.redelivered == [2, 4, 6, 8, 10]
@@ -305,7 +308,9 @@ def test_the_one_message_held_goes_to_the_other(scene: Scene, arranged: tuple[Re
 
     assert busy.ended
     scene.wait_until(lambda: len(idle.numbers) >= 10, "idle has all ten")
-    assert idle.numbers == [2, 3, 4, 5, 6, 7, 8, 9, 10, 1]
+    scene.publish(idle.queue, "no 11 Hello")  # what comes before it is all there was
+    scene.wait_until(lambda: 11 in idle.numbers, "idle has the eleventh")
+    assert idle.numbers == [2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 11]
     assert idle.redelivered == [1]
     idle.close()
     late = scene.drain(idle.queue)

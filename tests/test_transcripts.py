@@ -110,24 +110,26 @@ def test_killed_receiver_loses_its_share_at_once(scene: Scene) -> None:
     assert idle.printed == bodies(1, 3, 5, 7, 9, 2, 4, 6, 8, 10)
 
 
-def balanced_receiver_is_first(scene: Scene) -> tuple[Program, Program]:
+def balanced_receiver_is_first(scene: Scene) -> tuple[Program, Program, Program]:
     queue = scene.queue()
     sender = scene.program("durable_sender", queue)
     balanced = scene.subscribed_program("balanced_receiver", queue, name="balanced", heartbeat=1)
     idle = scene.subscribed_program("durable_receiver", queue, name="idle")
     enter(scene, sender, 10)
-    scene.wait_for_lines(idle, 9)
-    return balanced, idle
+    scene.wait_for_lines(balanced, 2)
+    return sender, balanced, idle
 
 
 @claim("transcripts.balanced-receiver")
 @after_silence(balanced_receiver_is_first)
-def test_balanced_receiver_holds_one_message_only(scene: Scene, arranged: tuple[Program, Program]) -> None:
+def test_balanced_receiver_holds_one_message_only(scene: Scene, arranged: tuple[Program, Program, Program]) -> None:
     """The busy one prints message 1 only, the other 2 to 10, and after a while message 1."""
-    balanced, idle = arranged
+    sender, balanced, idle = arranged
 
     with scene.waiting_for_heartbeats():
         scene.wait_for_lines(idle, 10)
 
+    sender.type("")  # what comes before the eleventh is all there was
+    scene.wait_until(lambda: idle.printed[-1:] == bodies(11), "idle has printed the eleventh")
     assert balanced.printed == [*bodies(1), BUSY]
-    assert idle.printed == bodies(2, 3, 4, 5, 6, 7, 8, 9, 10, 1)
+    assert idle.printed == bodies(2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 11)
