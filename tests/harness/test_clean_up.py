@@ -222,8 +222,9 @@ def pytest_runtest_logreport(report):
     if report.when == "call":
         note(f"has {report.nodeid}")
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_sessionfinish():
-    note("end")  # before anybody can have decided to take no notice of a signal any more
+def pytest_sessionfinish(exitstatus):
+    # Before anybody can have decided to take no notice of a signal any more.
+    note("end" if exitstatus == 0 else "interruption")
     return (yield)
 """
 
@@ -322,7 +323,7 @@ def _where(project: Project, at: float = math.inf) -> str:
 
 
 def _next(project: Project, at: float) -> str:
-    """What the run did next after that time; the end if it had come to that."""
+    """What the run did next after that time; the end, to which it came by itself, if that is what was left."""
     return next((what for noted, what in _diary(project) if noted > at), END)
 
 

@@ -231,16 +231,19 @@ def test_handshake_that_does_not_end(pytestconfig: pytest.Config, behave: Callab
 def test_reset_before_pika_has_looked(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same of one that is reached, and gone before anything is said, as a proxy is of a broker that boots."""
     goes_on = AMQPConnector._on_tcp_connection_done  # type: ignore[attr-defined]
+    is_reached = threading.Event()
 
     def waits_for_the_reset(self: Any, exc: BaseException | None) -> None:
+        is_reached.set()
         wait_until(lambda: not connected(self._sock), "the connection is reset", within=BOUND)
         goes_on(self, exc)
 
-    def resets_at_once(client: Client) -> None:
+    def resets_when_reached(client: Client) -> None:
+        is_reached.wait(BOUND)
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     monkeypatch.setattr(AMQPConnector, "_on_tcp_connection_done", waits_for_the_reset)
-    cannot_be_used(pytestconfig, resets_at_once, "cannot be reached: AMQPConnectionError: it has hung up")
+    cannot_be_used(pytestconfig, resets_when_reached, "cannot be reached: AMQPConnectionError: it has hung up")
 
 
 def connected(wire: socket.socket) -> bool:
