@@ -82,6 +82,11 @@ class Project:
         """Write a chapter of the catalogue."""
         (self.folder / "claims" / f"{name}.toml").write_text(text)
 
+    def plugin(self, source: str) -> None:
+        """Have its runs do this too, in every process: the end of its conftest.py."""
+        with (self.folder / "conftest.py").open("a") as conftest:
+            conftest.write(f"\n{source}")
+
     def tests(self, body: str, name: str = "chapter") -> None:
         """Write a chapter's test module; what chapters import is imported already."""
         (self.folder / "tests" / f"test_{name}.py").write_text(
@@ -160,7 +165,7 @@ def exiting_image(docker_daemon: None, target_name: str, pytestconfig: pytest.Co
     dockerfile = f'FROM {base}\nENTRYPOINT []\nCMD ["sh", "-c", "echo I cannot go on; exit 3"]\n'
     image, _ = client.images.build(fileobj=io.BytesIO(dockerfile.encode()), rm=True)
     assert image.id
-    name, tag = "rabbitmq-claims-harness", f"exits-{os.getpid()}-{secrets.token_hex(3)}"
+    name, tag = "rabbitmq-claims-harness", f"exits-{secrets.token_hex(4)}"
     image.tag(name, tag=tag)
     yield f"{name}:{tag}"
     client.images.remove(f"{name}:{tag}")

@@ -402,8 +402,7 @@ FAULTS = (says_nothing, hangs_up, talks_garbage, talks_nonsense, sends_oversized
 def test_broker_that_breaks_down_costs_a_claim_and_not_the_run(project: Project, broker: Broker) -> None:
     """The claim is not established or refuted, the next one is put to the test, and the queues of all are gone."""
     project.tests(CLAIMS)
-    conftest = project.folder / "conftest.py"
-    conftest.write_text(f"{conftest.read_text()}\nfrom fixtures import amqp\n\namqp._ANSWER = 4.0\n")
+    project.plugin("from fixtures import amqp\n\namqp._ANSWER = 4.0\n")
     began = time.monotonic()
 
     with Proxies() as proxies:

@@ -503,9 +503,8 @@ def test_claim_on_a_fault_that_was_not_there_is_not_established(
     """Whatever the test would have said: the broker has not met what the claim is about."""
     project.tests(test)
     other_programs(project.folder, PROGRAM)
-    conftest = project.folder / "conftest.py"
-    conftest.write_text(
-        f"{conftest.read_text()}\nfrom pathlib import Path\nfrom fixtures import faults, processes\n"
+    project.plugin(
+        "from pathlib import Path\nfrom fixtures import faults, processes\n"
         f"from fixtures.receiver import Receiver\n\n{fault}\n"
     )
 
