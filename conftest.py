@@ -1,15 +1,15 @@
 """Registers the suite's plugins; everything else has a module of its own in `fixtures/`."""
 
 pytest_plugins = [
-    "fixtures.options",
-    "fixtures.timeouts",
-    "fixtures.claims",
-    "fixtures.strain",
-    "fixtures.ending",
-    "fixtures.fleet",
-    "fixtures.turns",
-    "fixtures.selection",
-    "fixtures.recorder",
-    "fixtures.verdicts",
-    "fixtures.terminal",
+    "fixtures.suite.options",
+    "fixtures.suite.timeouts",
+    "fixtures.claims.catalogue",
+    "fixtures.suite.strain",
+    "fixtures.suite.ending",
+    "fixtures.suite.fleet",
+    "fixtures.suite.turns",
+    "fixtures.suite.selection",
+    "fixtures.suite.recorder",
+    "fixtures.suite.verdicts",
+    "fixtures.suite.terminal",
 ]

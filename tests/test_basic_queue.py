@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pika.exceptions
 import pytest
 
-from fixtures.claims import claim
-from fixtures.receiver import Receiver, numbered
-from fixtures.scene import QueueType, Scene
-from fixtures.turns import after_restart
+from fixtures.claims.catalogue import claim
+from fixtures.scene.receiver import Receiver, numbered
+from fixtures.scene.scene import QueueType, Scene
+from fixtures.suite.turns import after_restart
 
 queue_types = pytest.mark.parametrize("queue_type", ["classic", "quorum"])
 

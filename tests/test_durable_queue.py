@@ -10,10 +10,10 @@ import pika.exceptions
 import pytest
 
 from fixtures.brokers import Restart
-from fixtures.claims import claim
-from fixtures.receiver import numbered
-from fixtures.scene import QueueType, Scene
-from fixtures.turns import after_restart
+from fixtures.claims.catalogue import claim
+from fixtures.scene.receiver import numbered
+from fixtures.scene.scene import QueueType, Scene
+from fixtures.suite.turns import after_restart
 
 queue_types = pytest.mark.parametrize("queue_type", ["classic", "quorum"])
 

@@ -9,12 +9,12 @@ import subprocess
 
 import pytest
 
-from fixtures.accounts import ACCOUNT
 from fixtures.brokers import Restart
-from fixtures.claims import claim
-from fixtures.receiver import numbered
-from fixtures.scene import QueueType, Scene
-from fixtures.turns import after_restart, after_silence
+from fixtures.claims.catalogue import claim
+from fixtures.housekeeping.accounts import ACCOUNT
+from fixtures.scene.receiver import numbered
+from fixtures.scene.scene import QueueType, Scene
+from fixtures.suite.turns import after_restart, after_silence
 
 QUEUE_TYPES: tuple[QueueType, ...] = ("classic", "quorum")
 queue_types = pytest.mark.parametrize("queue_type", QUEUE_TYPES)

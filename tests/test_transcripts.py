@@ -4,10 +4,10 @@ The document shows for each of its experiments what every program prints. Here t
 typed, are blocked and killed for real, and must print the same.
 """
 
-from fixtures.claims import claim
-from fixtures.processes import Program
-from fixtures.scene import Scene
-from fixtures.turns import after_silence
+from fixtures.claims.catalogue import claim
+from fixtures.scene.program import Program
+from fixtures.scene.scene import Scene
+from fixtures.suite.turns import after_silence
 
 BUSY = "i am busy. very busy."
 

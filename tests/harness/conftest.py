@@ -14,10 +14,10 @@ import pytest
 
 from fixtures.brokers import container
 from fixtures.brokers.base import BrokerError
-from fixtures.options import OPTIONS
-from fixtures.processes import PROJECT
+from fixtures.housekeeping.commands import PROJECT
 from fixtures.report import results
 from fixtures.report.results import Results
+from fixtures.suite.options import OPTIONS
 from tests.harness import leftovers
 
 CATALOGUE = """
@@ -92,7 +92,8 @@ class Project:
         (self.folder / "tests" / f"test_{name}.py").write_text(
             "import time\nimport pytest\nfrom pathlib import Path\n"
             "from fixtures.brokers import NotApplicable, Restart\n"
-            "from fixtures.claims import claim\nfrom fixtures.turns import after_restart, after_silence\n\n" + body
+            "from fixtures.claims.catalogue import claim\n"
+            "from fixtures.suite.turns import after_restart, after_silence\n\n" + body
         )
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
@@ -160,7 +161,7 @@ def exiting_image(docker_daemon: None, target_name: str, pytestconfig: pytest.Co
     """An image whose command says something and ends with 3, made from the image under test."""
     if target_name.startswith(("local", "amqp", "auto")):
         pytest.skip("no image is under test")
-    base = pytestconfig.stash[OPTIONS].image.replace("{tag}", target_name).removeprefix("image:")
+    base = pytestconfig.stash[OPTIONS].settings.image.replace("{tag}", target_name).removeprefix("image:")
     client = container.daemon()
     dockerfile = f'FROM {base}\nENTRYPOINT []\nCMD ["sh", "-c", "echo I cannot go on; exit 3"]\n'
     image, _ = client.images.build(fileobj=io.BytesIO(dockerfile.encode()), rm=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psutil
 
-from fixtures import owners
 from fixtures.brokers import container
 from fixtures.brokers.base import BrokerError
+from fixtures.housekeeping import owners
 
 #: Set in the environment of every run that the harness starts, so that the processes it starts can be found.
 MARK = "CLAIMS_HARNESS_RUN"

@@ -3,8 +3,8 @@
 import pytest
 from packaging.version import Version
 
-from fixtures.claims import Catalogue, Deviation
-from fixtures.processes import PROJECT
+from fixtures.claims.catalogue import Catalogue, Deviation
+from fixtures.housekeeping.commands import PROJECT
 from fixtures.sabotage import SABOTAGES
 from tests.harness.conftest import CATALOGUE, Project
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.brokers import Broker
-from fixtures.waiting import wait_until
+from fixtures.housekeeping.waiting import wait_until
 from tests.harness.conftest import Project
 
 #: A claim's test and an arrangement for a kill, each of which says where the run is and then waits to be ended.

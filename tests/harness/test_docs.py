@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from fixtures.claims import Catalogue
-from fixtures.processes import PROJECT
+from fixtures.claims.catalogue import Catalogue
+from fixtures.housekeeping.commands import PROJECT
 from fixtures.report import docs, kills, matrix, results
 from tests.harness import samples
 from tests.harness.samples import case, target

@@ -19,11 +19,13 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from fixtures import amqp, options, waiting
-from fixtures.claims import Catalogue, Deviation, conditions
+from fixtures.brokers.targets import parse
+from fixtures.claims.catalogue import Catalogue, Deviation, conditions
+from fixtures.housekeeping import waiting
 from fixtures.report import compare, diagram, markdown, matrix, pages, reproduce, results
 from fixtures.report.results import Results
-from fixtures.targets import parse
+from fixtures.suite import options
+from fixtures.wire import amqp
 from tests.harness import samples
 from tests.harness.conftest import CATALOGUE, Project
 from tests.harness.samples import case, target
@@ -269,7 +271,7 @@ def test_any_number_of_seconds(name: str, text: str) -> None:
             assert refused.startswith(f"--{name.replace('_', '-')} {text!r}: a number above 0")
         else:
             assert 0 < waiting.patient(1) < 86_400
-            assert 0 < config.stash[options.OPTIONS].boot_timeout < 86_400
+            assert 0 < config.stash[options.OPTIONS].settings.boot_timeout < 86_400
     finally:
         waiting.set_patience(before)
 

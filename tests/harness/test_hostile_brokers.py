@@ -14,18 +14,19 @@ import pytest
 from pika import frame, spec
 from pika.adapters.utils.connection_workflow import AMQPConnector
 
-from fixtures import amqp, waiting
 from fixtures.brokers import Broker, BrokerError
 from fixtures.brokers.external import ExternalBroker
-from fixtures.options import OPTIONS
-from fixtures.receiver import Receiver
+from fixtures.brokers.targets import parse
+from fixtures.housekeeping import waiting
+from fixtures.housekeeping.waiting import wait_until
 from fixtures.sabotage.behaviour import Behaviour
-from fixtures.sabotage.commands import Command, cut
 from fixtures.sabotage.link import Channel, Link
 from fixtures.sabotage.proxy import Proxies
-from fixtures.scene import Scene
-from fixtures.targets import parse
-from fixtures.waiting import wait_until
+from fixtures.scene.receiver import Receiver
+from fixtures.scene.scene import Scene
+from fixtures.suite.options import OPTIONS
+from fixtures.wire import amqp
+from fixtures.wire.frames import Command, cut
 from tests.harness.conftest import Project
 
 #: Every deadline is a tenth of what it is for somebody who waits for a broker.
@@ -261,11 +262,11 @@ def test_goodbye_that_does_not_end(pytestconfig: pytest.Config, monkeypatch: pyt
 
 
 def cannot_be_used(pytestconfig: pytest.Config, behave: Callable[[Client], None], words: str) -> None:
-    options = replace(pytestconfig.stash[OPTIONS], conf=None, definitions=None)
+    settings = replace(pytestconfig.stash[OPTIONS].settings, conf=None, definitions=None)
     began = time.monotonic()
 
     with listening(behave) as url, pytest.raises(BrokerError) as error:
-        ExternalBroker(options, parse(url)).start(lambda _: None)
+        ExternalBroker(settings, parse(url)).start(lambda _: None)
 
     assert time.monotonic() - began < BOUND / 3
     assert words in str(error.value)
@@ -312,7 +313,7 @@ def test_any_version_that_a_broker_states_is_read(pytestconfig: pytest.Config, s
         client.send(spec.Connection.CloseOk())
 
     with listening(states_it) as url:
-        broker = ExternalBroker(replace(pytestconfig.stash[OPTIONS], conf=None, definitions=None), parse(url))
+        broker = ExternalBroker(replace(pytestconfig.stash[OPTIONS].settings, conf=None, definitions=None), parse(url))
         broker.start(lambda _: None)
 
     assert str(broker.version) == version
@@ -402,7 +403,7 @@ FAULTS = (says_nothing, hangs_up, talks_garbage, talks_nonsense, sends_oversized
 def test_broker_that_breaks_down_costs_a_claim_and_not_the_run(project: Project, broker: Broker) -> None:
     """The claim is not established or refuted, the next one is put to the test, and the queues of all are gone."""
     project.tests(CLAIMS)
-    project.plugin("from fixtures import amqp\n\namqp._ANSWER = 4.0\n")
+    project.plugin("from fixtures.wire import amqp\n\namqp._ANSWER = 4.0\n")
     began = time.monotonic()
 
     with Proxies() as proxies:

@@ -18,16 +18,18 @@ import pika.frame
 import psutil
 import pytest
 
-from fixtures import amqp, faults, processes
 from fixtures.brokers import Broker
-from fixtures.faults import BUSY
-from fixtures.processes import Program
-from fixtures.receiver import Receiver
+from fixtures.faults import proofs as faults
+from fixtures.faults.proofs import BUSY
+from fixtures.housekeeping.waiting import NotEstablished
 from fixtures.sabotage import SABOTAGES
 from fixtures.sabotage.broker import SabotagedBroker
 from fixtures.sabotage.proxy import Proxies
-from fixtures.scene import Refuted, Scene
-from fixtures.waiting import NotEstablished
+from fixtures.scene import program
+from fixtures.scene.program import Program
+from fixtures.scene.receiver import Receiver
+from fixtures.scene.scene import Refuted, Scene
+from fixtures.wire import amqp
 from tests.harness.conftest import Project
 
 HEARTBEAT = pika.frame.Heartbeat().marshal()
@@ -284,7 +286,7 @@ def test_program_that_goes_on_is_found_out(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, looks: Callable[[Program], object]
 ) -> None:
     """One that only says that it is busy, and looks after its connection, is not blocked."""
-    monkeypatch.setattr(processes, "PROJECT", other_programs(tmp_path, PROGRAM))
+    monkeypatch.setattr(program, "PROJECT", other_programs(tmp_path, PROGRAM))
     busy = scene.run_program("other", name="busy")
     scene.wait_for_lines(busy, 1)
     wakes = psutil.Process(busy._process.pid).num_ctx_switches
@@ -297,7 +299,7 @@ def test_program_that_goes_on_is_found_out(
 
 def test_program_that_dies_is_found_out(scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Messages that come back because the busy program is dead are not those of a busy one; killing it is too late."""
-    monkeypatch.setattr(processes, "PROJECT", other_programs(tmp_path, f"print({BUSY!r})"))
+    monkeypatch.setattr(program, "PROJECT", other_programs(tmp_path, f"print({BUSY!r})"))
     busy = scene.run_program("other", name="busy")
     assert busy.wait() == 0
 
@@ -483,7 +485,7 @@ def beats(self):
 Receiver.fall_silent = beats
 """
 NO_RESET = "faults.RESET = (0, 0)"
-OTHER_PROGRAM = "processes.PROJECT = Path(__file__).parent / 'other'"
+OTHER_PROGRAM = "program.PROJECT = Path(__file__).parent / 'other'"
 
 
 @pytest.mark.parametrize(
@@ -504,8 +506,8 @@ def test_claim_on_a_fault_that_was_not_there_is_not_established(
     project.tests(test)
     other_programs(project.folder, PROGRAM)
     project.plugin(
-        "from pathlib import Path\nfrom fixtures import faults, processes\n"
-        f"from fixtures.receiver import Receiver\n\n{fault}\n"
+        "from pathlib import Path\nfrom fixtures.faults import proofs as faults\nfrom fixtures.scene import program\n"
+        f"from fixtures.scene.receiver import Receiver\n\n{fault}\n"
     )
 
     run = project.run("--rabbitmq", broker.url)

@@ -6,10 +6,10 @@ import re
 import pytest
 from rich.console import Console
 
-from fixtures import terminal
 from fixtures.report import compare, docs, markdown, matrix, results
 from fixtures.report.kills import Kills, Outcome, kills
 from fixtures.report.results import Results, Verdict
+from fixtures.suite import terminal
 from tests.harness import samples
 from tests.harness.samples import broken, case, target
 

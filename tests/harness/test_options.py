@@ -2,7 +2,7 @@
 
 import pytest
 
-from fixtures.targets import parse
+from fixtures.brokers.targets import parse
 from tests.harness.conftest import Project
 
 

@@ -9,19 +9,19 @@ import pika.frame
 import pytest
 from pika import spec
 
-from fixtures import amqp
 from fixtures.brokers import Broker, Restart, base, prepare
 from fixtures.brokers.container import ContainerBroker
 from fixtures.brokers.local import LocalBroker
-from fixtures.options import OPTIONS
-from fixtures.waiting import NotEstablished, wait_until
+from fixtures.housekeeping.waiting import NotEstablished, wait_until
+from fixtures.suite.options import OPTIONS
+from fixtures.wire import amqp
 
 
 @pytest.fixture(scope="module")
 def own_broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
     """A broker that these tests may mistreat."""
     options = pytestconfig.stash[OPTIONS]
-    broker = prepare(options.targets[0], options, lambda _: None)
+    broker = prepare(options.targets[0], options.settings, lambda _: None)
     try:
         broker.start(lambda _: None)
         yield broker

@@ -12,10 +12,10 @@ import jsonschema
 import pytest
 
 from fixtures.brokers import Broker
-from fixtures.processes import PROJECT
+from fixtures.housekeeping.commands import PROJECT
+from fixtures.housekeeping.waiting import wait_until
 from fixtures.report import compare, markdown, matrix, results
 from fixtures.report.results import Case, Results
-from fixtures.waiting import wait_until
 from tests.harness import samples
 from tests.harness.conftest import CATALOGUE, Project
 from tests.harness.samples import case, target

@@ -10,10 +10,10 @@ import pika
 import pika.exceptions
 import pytest
 
-from fixtures import amqp
 from fixtures.brokers import Broker, container
+from fixtures.housekeeping.waiting import wait_until
 from fixtures.sabotage.proxy import Proxies
-from fixtures.waiting import wait_until
+from fixtures.wire import amqp
 from tests.harness.conftest import CATALOGUE, Project
 
 PREFETCH = """
