@@ -10,6 +10,7 @@ pytest_plugins = [
     "fixtures.suite.turns",
     "fixtures.suite.selection",
     "fixtures.suite.recorder",
+    "fixtures.suite.explain",
     "fixtures.suite.verdicts",
     "fixtures.suite.terminal",
 ]

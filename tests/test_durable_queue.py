@@ -6,16 +6,20 @@ receiver); the tests take away one at a time, and add the fourth that the docume
 
 from collections.abc import Generator
 
-import pika.exceptions
 import pytest
 
-from fixtures.brokers import Restart
-from fixtures.claims.catalogue import claim
-from fixtures.scene.receiver import numbered
-from fixtures.scene.scene import QueueType, Scene
-from fixtures.suite.turns import after_restart
-
-queue_types = pytest.mark.parametrize("queue_type", ["classic", "quorum"])
+from fixtures.vocabulary import (
+    Closed,
+    Queue,
+    QueueType,
+    Restart,
+    Scene,
+    after_restart,
+    claim,
+    numbered,
+    queue_types,
+    refusal,
+)
 
 #: Bodies of 0 bytes, 100 bytes, 20 kB and 1 MiB: a classic queue keeps small and large ones in different files.
 BODIES = ["x" * size for size in (0, 100, 20_000, 1_048_576)]
@@ -24,10 +28,10 @@ BODIES = ["x" * size for size in (0, 100, 20_000, 1_048_576)]
 # All three safeguards, and then each one taken away.
 
 
-def receiver_dies_with_four_messages(scene: Scene, queue_type: QueueType) -> str:
-    queue = scene.queue(durable=True, queue_type=queue_type)
+def receiver_dies_with_four_messages(scene: Scene, queue_type: QueueType) -> Queue:
+    queue = scene.queue(queue_type)
     receiver = scene.receiver("dies", queue, acks=False)
-    scene.publish(queue, *numbered(4), persistent=True)
+    queue.publish(*numbered(4), persistent=True)
     scene.wait_for_deliveries(4)
     receiver.crash()
     return queue
@@ -36,17 +40,17 @@ def receiver_dies_with_four_messages(scene: Scene, queue_type: QueueType) -> str
 @claim("durable-queue.three-safeguards-lose-nothing")
 @queue_types
 @after_restart(receiver_dies_with_four_messages)
-def test_three_safeguards_lose_nothing(scene: Scene, arranged: str) -> None:
+def test_three_safeguards_lose_nothing(arranged: Queue) -> None:
     """A receiver dies with all messages in hand, then the broker restarts: they are all there."""
-    late = scene.drain(arranged)
+    late = arranged.drain()
     lost = [number for number in (1, 2, 3, 4) if number not in late.numbers]
     assert lost == []
 
 
-def receiver_dies_with_four_messages_in_a_non_durable_queue(scene: Scene) -> str:
+def receiver_dies_with_four_messages_in_a_non_durable_queue(scene: Scene) -> Queue:
     queue = scene.queue(durable=False)
     receiver = scene.receiver("dies", queue, acks=False)
-    scene.publish(queue, *numbered(4), persistent=True)
+    queue.publish(*numbered(4), persistent=True)
     scene.wait_for_deliveries(4)
     receiver.crash()
     return queue
@@ -54,15 +58,15 @@ def receiver_dies_with_four_messages_in_a_non_durable_queue(scene: Scene) -> str
 
 @claim("durable-queue.needs-the-durable-queue")
 @after_restart(receiver_dies_with_four_messages_in_a_non_durable_queue)
-def test_without_the_durable_queue_all_is_lost(scene: Scene, arranged: str) -> None:
+def test_without_the_durable_queue_all_is_lost(arranged: Queue) -> None:
     """The same in a non-durable queue: queue and messages are gone."""
-    assert not scene.exists(arranged)
+    assert not arranged.exists
 
 
-def receiver_without_acks_dies_with_four_messages(scene: Scene, queue_type: QueueType) -> str:
-    queue = scene.queue(durable=True, queue_type=queue_type)
+def receiver_without_acks_dies_with_four_messages(scene: Scene, queue_type: QueueType) -> Queue:
+    queue = scene.queue(queue_type)
     receiver = scene.receiver("dies", queue, auto_ack=True)
-    scene.publish(queue, *numbered(4), persistent=True)
+    queue.publish(*numbered(4), persistent=True)
     scene.wait_for_deliveries(4)
     receiver.crash()
     return queue
@@ -71,32 +75,32 @@ def receiver_without_acks_dies_with_four_messages(scene: Scene, queue_type: Queu
 @claim("durable-queue.needs-the-acknowledgement")
 @queue_types
 @after_restart(receiver_without_acks_dies_with_four_messages)
-def test_without_acknowledgements_all_is_lost(scene: Scene, arranged: str) -> None:
+def test_without_acknowledgements_all_is_lost(arranged: Queue) -> None:
     """The same with a receiver that consumes with `no_ack`: the queue is there, and empty."""
-    scene.needs(arranged)
+    arranged.needs()
 
-    late = scene.drain(arranged)
+    late = arranged.drain()
     assert late.numbers == []
 
 
 # The fourth safeguard.
 
 
-def publishes_until_the_node_is_killed(scene: Scene, queue_type: QueueType) -> Generator[None, None, str]:
-    queue = scene.queue(durable=True, queue_type=queue_type)
+def publishes_until_the_node_is_killed(scene: Scene, queue_type: QueueType) -> Generator[None, None, Queue]:
+    queue = scene.queue(queue_type)
     yield  # the kill comes right after this
-    scene.publish(queue, *numbered(20))
+    queue.publish(*numbered(20))
     yield  # and now the node is frozen, as if it had died already
-    scene.publish(queue, "unconfirmed", confirm=False)
+    queue.publish("unconfirmed", confirm=False)
     return queue
 
 
 @claim("durable-queue.confirmed-is-never-lost")
 @queue_types
 @after_restart(publishes_until_the_node_is_killed, Restart.KILL)
-def test_confirmed_messages_survive_the_kill(scene: Scene, arranged: str) -> None:
+def test_confirmed_messages_survive_the_kill(arranged: Queue) -> None:
     """Messages confirmed in the instant before the node is killed are all there afterwards."""
-    late = scene.drain(arranged)
+    late = arranged.drain()
 
     lost = [number for number in range(1, 21) if number not in late.numbers]
     assert lost == []
@@ -105,21 +109,21 @@ def test_confirmed_messages_survive_the_kill(scene: Scene, arranged: str) -> Non
 @claim("durable-queue.unconfirmed-may-be-lost")
 @queue_types
 @after_restart(publishes_until_the_node_is_killed, Restart.KILL)
-def test_unconfirmed_message_dies_with_the_node(scene: Scene, arranged: str) -> None:
+def test_unconfirmed_message_dies_with_the_node(arranged: Queue) -> None:
     """All three safeguards hold, and a message whose confirm was not awaited is lost; its sender saw no error."""
-    scene.needs(arranged)
+    arranged.needs()
 
-    late = scene.drain(arranged)
+    late = arranged.drain()
     assert "unconfirmed" not in late.bodies
 
 
 # Acknowledged or not.
 
 
-def three_taken_one_acknowledged(scene: Scene, queue_type: QueueType) -> str:
-    queue = scene.queue(queue_type=queue_type)
+def three_taken_one_acknowledged(scene: Scene, queue_type: QueueType) -> Queue:
+    queue = scene.queue(queue_type)
     receiver = scene.receiver("keeps two", queue, acks=False)
-    scene.publish(queue, *numbered(3))
+    queue.publish(*numbered(3))
     scene.wait_for_deliveries(3)
     receiver.ack(2)
     receiver.settle()
@@ -129,9 +133,9 @@ def three_taken_one_acknowledged(scene: Scene, queue_type: QueueType) -> str:
 @claim("durable-queue.unacknowledged-is-kept")
 @queue_types
 @after_restart(three_taken_one_acknowledged)
-def test_unacknowledged_messages_outlive_a_restart(scene: Scene, arranged: str) -> None:
+def test_unacknowledged_messages_outlive_a_restart(arranged: Queue) -> None:
     """After a restart the messages that were delivered and not acknowledged are in the queue again."""
-    late = scene.drain(arranged)
+    late = arranged.drain()
 
     lost = [number for number in (1, 3) if number not in late.numbers]
     assert lost == []
@@ -140,11 +144,11 @@ def test_unacknowledged_messages_outlive_a_restart(scene: Scene, arranged: str) 
 @claim("durable-queue.acknowledged-is-deleted")
 @queue_types
 @after_restart(three_taken_one_acknowledged)
-def test_acknowledged_message_does_not_come_back(scene: Scene, arranged: str) -> None:
+def test_acknowledged_message_does_not_come_back(arranged: Queue) -> None:
     """After a restart the one that was acknowledged is not."""
-    scene.needs(arranged)
+    arranged.needs()
 
-    late = scene.drain(arranged)
+    late = arranged.drain()
     assert 2 not in late.numbers
 
 
@@ -155,9 +159,9 @@ def test_unacknowledged_messages_outlive_their_receiver(scene: Scene, queue_type
     queue = three_taken_one_acknowledged(scene, queue_type)
 
     scene.receivers[0].close()
-    scene.wait_for_messages(queue, 2)
+    queue.wait_for(2)
 
-    late = scene.drain(queue)
+    late = queue.drain()
     lost = [number for number in (1, 3) if number not in late.numbers]
     unmarked = [number for number in (1, 3) if number not in late.redelivered]
     assert lost == []
@@ -171,47 +175,50 @@ def test_acknowledged_message_is_gone_for_good(scene: Scene, queue_type: QueueTy
     queue = three_taken_one_acknowledged(scene, queue_type)
 
     scene.receivers[0].close()
-    scene.needs(queue, messages=2)
+    queue.needs(messages=2)
 
-    late = scene.drain(queue)
+    late = queue.drain()
     assert 2 not in late.numbers
 
 
 # The truth table: queue durable or not, delivery mode 1 or 2, each restart, each queue type.
 
 
-def persistent_messages(scene: Scene, queue_type: QueueType) -> str:
-    queue = scene.queue(durable=True, queue_type=queue_type)
-    scene.publish(queue, *BODIES, persistent=True)
+def persistent_messages(scene: Scene, queue_type: QueueType) -> Queue:
+    queue = scene.queue(queue_type)
+    queue.publish(*BODIES, persistent=True)
     return queue
 
 
 @claim("durable-queue.persistent-survives")
 @queue_types
 @after_restart(persistent_messages)
-def test_persistent_messages_survive(scene: Scene, arranged: str) -> None:
+def test_persistent_messages_survive(scene: Scene, arranged: Queue) -> None:
     """Persistent messages (delivery mode 2) in a durable queue are there after a restart, unchanged and in order."""
-    late = scene.drain(arranged)
+    assert arranged.exists
+
+    late = scene.receiver("late", arranged)
+    scene.wait_for_deliveries(len(BODIES))
 
     sizes = [len(body) for body in late.bodies]
     assert sizes == [len(body) for body in BODIES]
     assert late.bodies == BODIES
 
 
-def transient_messages(scene: Scene, queue_type: QueueType) -> str:
-    queue = scene.queue(durable=True, queue_type=queue_type)
-    scene.publish(queue, *BODIES, persistent=False)
+def transient_messages(scene: Scene, queue_type: QueueType) -> Queue:
+    queue = scene.queue(queue_type)
+    queue.publish(*BODIES, persistent=False)
     return queue
 
 
 @claim("durable-queue.transient-is-deleted")
 @queue_types
 @after_restart(transient_messages)
-def test_transient_messages_are_deleted(scene: Scene, arranged: str) -> None:
+def test_transient_messages_are_deleted(arranged: Queue) -> None:
     """Transient messages (delivery mode 1) in a durable queue are not."""
-    scene.needs(arranged)
+    arranged.needs()
 
-    late = scene.drain(arranged)
+    late = arranged.drain()
     assert late.bodies == []
 
 
@@ -223,13 +230,11 @@ def test_transient_messages_are_deleted(scene: Scene, arranged: str) -> None:
 def test_declaring_a_queue_again_with_another_durability_is_refused(scene: Scene, first: bool) -> None:
     """The second declaration closes the channel with 406; the first queue and its message stay as they are."""
     queue = scene.queue(durable=first)
-    scene.publish(queue, "untouched")
+    queue.publish("untouched")
 
-    with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:
-        scene.queue(durable=not first, name=queue)
+    refused = refusal(lambda: scene.queue(durable=not first, same_as=queue))
 
-    assert refused.value.reply_code == 406
-    assert "inequivalent arg 'durable'" in refused.value.reply_text
-    scene.reopen_channel()
-    late = scene.drain(queue)
+    assert refused == Closed("channel", 406)
+    assert "inequivalent arg 'durable'" in refused.text
+    late = queue.drain()
     assert late.bodies == ["untouched"]

@@ -4,12 +4,7 @@ The document shows for each of its experiments what every program prints. Here t
 typed, are blocked and killed for real, and must print the same.
 """
 
-from fixtures.claims.catalogue import claim
-from fixtures.scene.program import Program
-from fixtures.scene.scene import Scene
-from fixtures.suite.turns import after_silence
-
-BUSY = "i am busy. very busy."
+from fixtures.vocabulary import BUSY, Program, Scene, after_silence, claim
 
 
 def bodies(*numbers: int) -> list[str]:

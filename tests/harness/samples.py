@@ -6,28 +6,43 @@ from typing import Any
 
 import msgspec
 
+from fixtures.ledger.declaring import Declares
+from fixtures.ledger.ledger import AnyEvent
+from fixtures.ledger.operating import Restarted
+from fixtures.ledger.publishing import Confirmed, Publishes
+from fixtures.ledger.receiving import Consumes, Crashes, Got, Settles
 from fixtures.report import results
 from fixtures.report.results import Case, Chapter, Claim, Deviation, Results, Target, Verdict
 
 #: What a ledger of two receivers looks like, one of which crashes.
-LEDGER: list[dict[str, Any]] = [
-    {"at": 0.0, "who": "sender", "what": "declares", "queue": "claims-1f-2-queue-1", "durable": True, "type": "quorum"},
-    {"at": 0.01, "who": "idle", "what": "consumes", "queue": "claims-1f-2-queue-1", "acks": "each message"},
-    {"at": 0.02, "who": "busy", "what": "consumes", "queue": "claims-1f-2-queue-1", "acks": "nothing by itself"},
-    *(
-        {"at": 0.03, "who": "sender", "what": "publishes, confirmed", "queue": "claims-1f-2-queue-1"}
-        | {"body": f"no {n} Hello Basic Sender", "mode": 2}
-        for n in (1, 2, 3)
-    ),
-    {"at": 0.04, "who": "idle", "what": "got", "queue": "claims-1f-2-queue-1", "body": "no 1 Hello Basic Sender"},
-    {"at": 0.04, "who": "idle", "what": "acknowledged", "body": "no 1 Hello Basic Sender"},
-    {"at": 0.04, "who": "idle", "what": "got", "queue": "claims-1f-2-queue-1", "body": "no 3 Hello Basic Sender"},
-    {"at": 0.04, "who": "idle", "what": "acknowledged", "body": "no 3 Hello Basic Sender"},
-    {"at": 0.05, "who": "busy", "what": "got", "queue": "claims-1f-2-queue-1", "body": "no 2 Hello Basic Sender"},
-    {"at": 0.06, "who": "busy", "what": "crashed", "reason": "socket aborted"},
-    {"at": 0.07, "who": "idle", "what": "got", "queue": "claims-1f-2-queue-1", "body": "no 2 Hello Basic Sender"}
-    | {"redelivered": True},
-    {"at": 0.08, "who": "broker", "what": "restarted", "how": "kill; exit code 137"},
+QUEUE = "claims-1f-2-queue-1"
+
+
+def _published(number: int) -> list[AnyEvent]:
+    body = f"no {number} Hello Basic Sender"
+    published = Publishes(at=0.03, who="sender", message=number, key=QUEUE, body=body)
+    return [published, Confirmed(at=0.03, who="sender", message=number)]
+
+
+def _got(at: float, who: str, number: int, redelivered: bool = False) -> Got:
+    return Got(at=at, who=who, queue=QUEUE, body=f"no {number} Hello Basic Sender", redelivered=redelivered)
+
+
+LEDGER: list[AnyEvent] = [
+    Declares(at=0.0, who="sender", queue=QUEUE, durable=True, type="quorum"),
+    Consumes(at=0.01, who="idle", queue=QUEUE, acks="each message"),
+    Consumes(at=0.02, who="busy", queue=QUEUE, acks="nothing by itself"),
+    *_published(1),
+    *_published(2),
+    *_published(3),
+    _got(0.04, "idle", 1),
+    Settles(at=0.04, who="idle", body="no 1 Hello Basic Sender", each=True),
+    _got(0.04, "idle", 3),
+    Settles(at=0.04, who="idle", body="no 3 Hello Basic Sender", each=True),
+    _got(0.05, "busy", 2),
+    Crashes(at=0.06, who="busy", proof="reset, its connection was gone at once"),
+    _got(0.07, "idle", 2, redelivered=True),
+    Restarted(at=0.08, who="broker", how="kill", proof="exit code 137"),
 ]
 
 DEVIATION = Deviation("version >= 4.3", "it <b>differs</b> here", "https://www.rabbitmq.com/release-information")

@@ -24,7 +24,7 @@ def here(name):
 
 @claim("chapter.claim")
 def test_claim(scene):
-    scene.publish(scene.queue(), "x")
+    scene.queue().publish("x")
     scene.receiver("receiver", scene.queue())
     scene.program("durable_receiver", scene.queue())
     here("claim")
@@ -169,24 +169,24 @@ def test_claim(scene, n):
     queue = scene.queue()
     for name in ("first", "second"):
         scene.receiver(name, queue)
-    scene.publish(queue, *[f"no {n} Hello" for n in range(20)])
+    queue.publish(*[f"no {n} Hello" for n in range(20)])
     scene.wait_for_deliveries(20)
     programs_own = scene.queue()
     program = scene.subscribed_program("durable_receiver", programs_own)
-    scene.publish(programs_own, "no 1 Hello")
+    programs_own.publish("no 1 Hello")
     scene.wait_for_lines(program, 1)
 
 @claim("chapter.claim")
 def test_rabbitmqctl(scene):
     queue = scene.queue()
-    assert scene.list_queues_until({queue: (0, 0)}) == {queue: (0, 0)}
+    assert scene.operator.list_queues_until({queue: (0, 0)}) == {queue: (0, 0)}
 
 def arrangement(scene):
     queue = scene.queue(queue_type="quorum")
-    scene.publish(queue, "no 1 Hello")
+    queue.publish("no 1 Hello")
     scene.subscribed_program("durable_receiver", scene.queue())
     yield
-    scene.publish(queue, "no 2 Hello")
+    queue.publish("no 2 Hello")
     yield
     return queue
 
@@ -194,7 +194,7 @@ def arrangement(scene):
 @pytest.mark.parametrize("n", range(3))
 @after_restart(arrangement, Restart.KILL)
 def test_restart(scene, arranged, n):
-    assert scene.drain(arranged).bodies == ["no 1 Hello", "no 2 Hello"]
+    assert arranged.drain().bodies == ["no 1 Hello", "no 2 Hello"]
 """
 
 #: Has the run write down where it is, and when.

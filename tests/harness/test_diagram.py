@@ -1,21 +1,25 @@
 """The picture of a ledger: what is in it, whatever the ledger holds."""
 
-from typing import Any
+from collections.abc import Sequence
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
+from fixtures.ledger.declaring import HasNoQueue
+from fixtures.ledger.ledger import AnyEvent
+from fixtures.ledger.operating import ClosesConnectionOf, Lists, ProposesHeartbeat, SendsRaw
+from fixtures.ledger.publishing import Confirmed, NotConfirmed, Publishes, Returned
+from fixtures.ledger.receiving import ConnectionClosed, Consumes, FallsSilent, Got, Prints, Settles
 from fixtures.report import diagram
-from tests.harness.samples import LEDGER
-
-QUEUE = "claims-1f-2-queue-1"
+from tests.harness.samples import LEDGER, QUEUE
 
 
-def entry(who: str, what: str, **about: Any) -> dict[str, Any]:
-    return {"at": 0.5, "who": who, "what": what} | about
+def got(who: str, body: str) -> Got:
+    return Got(who=who, queue=QUEUE, body=body)
 
 
-def drawn(ledger: list[dict[str, Any]]) -> ElementTree.Element:
+def drawn(ledger: Sequence[AnyEvent]) -> ElementTree.Element:
     return ElementTree.fromstring(diagram.svg(ledger, "<title>", "what & how"))
 
 
@@ -47,9 +51,9 @@ def test_messages_that_go_the_same_way_in_a_row_are_one_row() -> None:
 def test_an_acknowledgement_of_one_of_several_does_not_mark_them_all() -> None:
     """It is a row of its own."""
     ledger = [
-        entry("idle", "got", queue=QUEUE, body="no 1 x"),
-        entry("idle", "got", queue=QUEUE, body="no 2 x"),
-        entry("idle", "acknowledged", body="no 2 x"),
+        got("idle", "no 1 x"),
+        got("idle", "no 2 x"),
+        Settles(who="idle", body="no 2 x"),
     ]
 
     assert [(step.messages, step.acknowledged, step.text) for step in diagram.steps(ledger)] == [
@@ -62,9 +66,9 @@ def test_lifeline_shows_silence_and_death() -> None:
     """Dotted from the silence on, all but gone from the end on, which has a cross."""
     picture = drawn(
         [
-            entry("silent", "consumes", queue=QUEUE, acks="each message", heartbeat=1),
-            entry("silent", "falls silent", heartbeat=1),
-            entry("silent", "connection closed", reason="by the broker"),
+            Consumes(who="silent", queue=QUEUE, acks="each message", heartbeat=1),
+            FallsSilent(who="silent", heartbeat=1),
+            ConnectionClosed(who="silent", reason="by the broker"),
         ]
     )
 
@@ -76,7 +80,7 @@ def test_lifeline_shows_silence_and_death() -> None:
 
 def test_every_message_of_many_is_in_the_tooltip() -> None:
     """The picture shows the first ones and the last one."""
-    picture = drawn([entry("late", "got", queue=QUEUE, body=f"no {n} x") for n in range(1, 101)])
+    picture = drawn([got("late", f"no {n} x") for n in range(1, 101)])
 
     assert texts(picture, "more") == ["…"]
     assert texts(picture, "body")[-1] == "100"
@@ -86,32 +90,43 @@ def test_every_message_of_many_is_in_the_tooltip() -> None:
 
 def test_long_ledger_is_cut_in_the_middle() -> None:
     """And says by how much."""
-    picture = drawn([entry("program", "prints", line=f"line {n}") for n in range(100)])
+    picture = drawn([Prints(who="program", text=f"line {n}") for n in range(100)])
 
     assert "40 more steps, which the ledger has" in "".join(picture.itertext())
     assert "“line 99”" in "".join(picture.itertext())
 
 
 @pytest.mark.parametrize(
-    "ledger",
+    "event",
     [
-        [entry("sender", "gets back", queue=QUEUE, body="")],
-        [entry("broker", "has no queue", queue=QUEUE)],
-        [entry("operator", "closes the connection", of="busy")],
-        [entry("rabbitmqctl", "lists", queue=QUEUE, ready=1, unacknowledged=2)],
-        [entry("broker", "proposes a heartbeat", seconds=60)],
-        [entry("idle", "acknowledged", number=3)],
-        [entry("nobody", "does what no picture knows", why="<&>", number=1)],
-        [entry("idle", "got", queue=QUEUE, body="<script>alert(1)</script>")],
+        Returned(who="sender", key=QUEUE, body="", code=312, text="NO_ROUTE"),
+        HasNoQueue(who="broker", queue=QUEUE),
+        ClosesConnectionOf(who="operator", of="busy"),
+        Lists(who="rabbitmqctl", queue=QUEUE, ready=1, unacknowledged=2),
+        ProposesHeartbeat(who="broker", seconds=60),
+        Settles(who="idle", body="no 3 x"),
+        SendsRaw(who="nobody", method="Basic.Qos", fields={"why": "<&>"}),
+        Got(who="idle", queue=QUEUE, body="<script>alert(1)</script>"),
     ],
-    ids=lambda ledger: ledger[0]["what"],
+    ids=lambda event: event.what,
 )
-def test_whatever_happened_is_in_the_picture(ledger: list[dict[str, Any]]) -> None:
+def test_whatever_happened_is_in_the_picture(event: AnyEvent) -> None:
     """Nothing is left out for want of a way to draw it, and nothing is markup that was not meant to be."""
-    picture = drawn(ledger)
+    picture = drawn([event])
 
     assert len(list(picture.iter("g"))) == 1
     assert not list(picture.iter("script"))
+
+
+def test_publish_that_is_never_confirmed_is_not_drawn_as_one_that_is() -> None:
+    """Its row says so, and what is answered otherwise has a row of its own."""
+    sent = [Publishes(who="sender", message=n, key=QUEUE, body=f"no {n} x") for n in (1, 2, 3)]
+
+    rows = [(step.text, step.messages) for step in diagram.steps([*sent, Confirmed(who="sender", message=1)])]
+    nacked = [step.text for step in diagram.steps([sent[0], NotConfirmed(who="sender", message=1)])]
+
+    assert rows == [("no confirm", ["1", "2", "3"])]
+    assert nacked == ["", "nacked by the broker"]
 
 
 def test_picture_without_a_step_is_none() -> None:
@@ -121,7 +136,7 @@ def test_picture_without_a_step_is_none() -> None:
 
 def test_ledgers_that_differ_in_time_only_look_the_same() -> None:
     """So that a page shows them once."""
-    later = [entry | {"at": entry["at"] + 3} for entry in LEDGER]
+    later = [msgspec.structs.replace(event, at=event.at + 3) for event in LEDGER]
 
     assert diagram.looks(later) == diagram.looks(LEDGER)
     assert diagram.looks(LEDGER[:-1]) != diagram.looks(LEDGER)

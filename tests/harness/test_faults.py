@@ -153,7 +153,7 @@ def test_settings_and_definitions_reach_the_broker(project: Project, target_name
     )
     project.tests(
         '@claim("chapter.claim")\ndef test_it(scene):\n'
-        "    assert scene.heartbeat_proposed() == 33\n    assert scene.exists('mine')\n"
+        "    assert scene.heartbeat_proposed() == 33\n    assert scene.somebodys_queue('mine').exists\n"
     )
 
     run = project.run(

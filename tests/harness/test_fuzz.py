@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 from unittest.mock import Mock
 
 import msgspec
@@ -22,10 +22,12 @@ from packaging.version import Version
 from fixtures.brokers.targets import parse
 from fixtures.claims.catalogue import Catalogue, Deviation, conditions
 from fixtures.housekeeping import waiting
+from fixtures.ledger.event import Body, Event, LongBody
+from fixtures.ledger.ledger import AnyEvent, to_json
 from fixtures.report import compare, diagram, markdown, matrix, pages, reproduce, results
 from fixtures.report.results import Results
 from fixtures.suite import options
-from fixtures.wire import amqp
+from fixtures.wire import connection
 from tests.harness import samples
 from tests.harness.conftest import CATALOGUE, Project
 from tests.harness.samples import case, target
@@ -245,7 +247,7 @@ def test_any_target(text: str) -> None:
     found = parse(text)
     assert found.name.isprintable()
     if found.kind == "external":
-        refusal(lambda: amqp.parameters_of(text), ValueError)
+        refusal(lambda: connection.parameters_of(text), ValueError)
 
 
 @pytest.mark.parametrize("name", ["rabbitmq_patience", "rabbitmq_boot_timeout"])
@@ -339,32 +341,44 @@ def test_results_with_any_names(tree: Any) -> None:
 
 # Ledgers.
 
-SOME = st.sampled_from(
-    ["claims-1f-2-queue-1", "no 1 Hello", "12 characters", "marker 0f", "class", "1", "@steps@", '"', "\\"]
-)
-TEXTS = dict.fromkeys(("queue", "body", "type", "acks", "how", "of", "program", "line", "reason", "x-own"), SOME | TEXT)
-NUMBERS = {
-    name: st.integers(-(2**63), 2**63 - 1)
-    for name in ("number", "mode", "prefetch", "priority", "heartbeat", "seconds", "ready", "unacknowledged")
+SOME = st.sampled_from(["claims-1f-2-queue-1", "no 1 Hello", "marker 0f", "class", "1", "@steps@", '"', "\\"]) | TEXT
+WHO = st.sampled_from(["sender", "idle", "class", ""]) | TEXT
+
+#: Values of each type that a field of an event can have.
+VALUES: dict[Any, st.SearchStrategy[Any]] = {
+    str: SOME,
+    int: st.integers(-(2**63), 2**63 - 1),
+    float: st.floats(0, 100),
+    bool: st.booleans(),
+    int | None: st.none() | st.integers(-(2**63), 2**63 - 1),
+    Body: SOME | st.builds(LongBody, size=st.integers(0, 2**40), sha256=SOME),
+    list[str]: st.lists(SOME, max_size=3),
+    dict[str, Any]: st.dictionaries(SOME, JSON, max_size=3),
 }
-FLAGS = {name: st.booleans() for name in ("durable", "redelivered", "mandatory")}
+
+#: What else is asked of some of them.
+SPECIAL = {"acks": st.sampled_from(["automatic", "each message", "nothing by itself"])}
 
 
-def entries(what: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Entries of one kind, about what such an entry is about and anything else."""
-    about = TEXTS | NUMBERS | FLAGS
-    needed = results._ABOUT.get(what, ())
+def events(kind: type[Event]) -> st.SearchStrategy[Event]:
+    """Events of one kind, whatever they are about."""
+    types = get_type_hints(kind)
+    fields = {field.name: field for field in msgspec.structs.fields(kind) if field.name not in ("who", "at")}
+    values = {name: SPECIAL[name] if name in SPECIAL else VALUES[types[name]] for name in fields}
+    optional = {name for name, field in fields.items() if not field.required}
     return st.fixed_dictionaries(
-        {"at": st.floats(0, 100), "who": st.sampled_from(["sender", "idle", "class", ""]) | TEXT, "what": st.just(what)}
-        | {name: about[name] for name in needed},
-        optional={name: strategy for name, strategy in about.items() if name not in needed},
-    )
+        {"who": WHO, "at": st.floats(0, 100)} | {name: values[name] for name in fields if name not in optional},
+        optional={name: values[name] for name in optional},
+    ).map(lambda about: kind(**about))
 
 
-WORDS = st.sampled_from(
-    [*results._ABOUT, *diagram._ENDS, "acknowledged", "falls silent", "prints", "answers", "lists", "consumes", "got"]
-)
-LEDGERS = st.lists((WORDS | TEXT).flatmap(entries), max_size=12) | mutated(samples.LEDGER).filter(
+def test_every_kind_of_event_can_be_made_up() -> None:
+    """So that none is left out below."""
+    assert [events(kind) for kind in get_args(AnyEvent)]
+
+
+ANY_EVENT = st.sampled_from(get_args(AnyEvent)).flatmap(events)
+LEDGERS = st.lists(ANY_EVENT, max_size=12).map(to_json) | mutated(to_json(samples.LEDGER)).filter(
     lambda tree: isinstance(tree, list)
 )
 

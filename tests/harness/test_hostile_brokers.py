@@ -12,20 +12,20 @@ from typing import Any
 
 import pytest
 from pika import frame, spec
-from pika.adapters.utils.connection_workflow import AMQPConnector
 
 from fixtures.brokers import Broker, BrokerError
 from fixtures.brokers.external import ExternalBroker
 from fixtures.brokers.targets import parse
 from fixtures.housekeeping import waiting
 from fixtures.housekeeping.waiting import wait_until
+from fixtures.ledger.declaring import Declares
 from fixtures.sabotage.behaviour import Behaviour
 from fixtures.sabotage.link import Channel, Link
 from fixtures.sabotage.proxy import Proxies
-from fixtures.scene.receiver import Receiver
+from fixtures.scene.receiver import Receiver, Subscription
 from fixtures.scene.scene import Scene
 from fixtures.suite.options import OPTIONS
-from fixtures.wire import amqp
+from fixtures.wire import connection
 from fixtures.wire.frames import Command, cut
 from tests.harness.conftest import Project
 
@@ -49,8 +49,8 @@ HEARTBEATS = frame.Heartbeat().marshal() * 1000
 class Client:
     """The client's connection as a broker sees it, with as much of the handshake as is wanted."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self.socket = connection
+    def __init__(self, wire: socket.socket) -> None:
+        self.socket = wire
         self._heard = bytearray()
 
     def send(self, *methods: Any) -> None:
@@ -229,22 +229,23 @@ def test_handshake_that_does_not_end(pytestconfig: pytest.Config, behave: Callab
     cannot_be_used(pytestconfig, behave, "has not finished the AMQP handshake within 1 s")
 
 
-def test_reset_before_pika_has_looked(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reset_before_the_first_look(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same of one that is reached, and gone before anything is said, as a proxy is of a broker that boots."""
-    goes_on = AMQPConnector._on_tcp_connection_done  # type: ignore[attr-defined]
+    reach = connection._reach
     is_reached = threading.Event()
 
-    def waits_for_the_reset(self: Any, exc: BaseException | None) -> None:
+    def reaches_and_waits_for_the_reset(*arguments: Any) -> socket.socket:
+        wire = reach(*arguments)
         is_reached.set()
-        wait_until(lambda: not connected(self._sock), "the connection is reset", within=BOUND)
-        goes_on(self, exc)
+        wait_until(lambda: not connected(wire), "the connection is reset", within=BOUND)
+        return wire
 
     def resets_when_reached(client: Client) -> None:
         is_reached.wait(BOUND)
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    monkeypatch.setattr(AMQPConnector, "_on_tcp_connection_done", waits_for_the_reset)
-    cannot_be_used(pytestconfig, resets_when_reached, "cannot be reached: AMQPConnectionError: it has hung up")
+    monkeypatch.setattr(connection, "_reach", reaches_and_waits_for_the_reset)
+    cannot_be_used(pytestconfig, resets_when_reached, "cannot be reached: ")
 
 
 def connected(wire: socket.socket) -> bool:
@@ -257,8 +258,8 @@ def connected(wire: socket.socket) -> bool:
 
 def test_goodbye_that_does_not_end(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same of one that can be talked to, and does not let go."""
-    monkeypatch.setattr(amqp, "_ANSWER", 0.1)
-    cannot_be_used(pytestconfig, never_closes, "has not answered within 0.1 s")
+    monkeypatch.setattr(connection, "ANSWER", 0.1)
+    cannot_be_used(pytestconfig, never_closes, "has not answered Connection.Close within 0.1 s")
 
 
 def cannot_be_used(pytestconfig: pytest.Config, behave: Callable[[Client], None], words: str) -> None:
@@ -379,21 +380,21 @@ CLAIMS = """
 @claim("chapter.claim")
 def test_publishing(scene):
     queue = scene.queue()
-    scene.publish(queue, "misbehave at once")
-    assert scene.drain(queue).bodies == ["misbehave at once"]
+    queue.publish("misbehave at once")
+    assert queue.drain().bodies == ["misbehave at once"]
 
 @claim("chapter.claim")
 def test_receiving(scene):
     queue = scene.queue()
     receiver = scene.receiver("receiver", queue)
-    scene.publish(queue, "misbehave later")
+    queue.publish("misbehave later")
     scene.wait_until(lambda: receiver.bodies == ["misbehave later"], "it has come", within=0.5)
 
 @claim("chapter.claim")
 def test_next(scene):
     queue = scene.queue()
-    scene.publish(queue, "no 1 as usual")
-    assert scene.drain(queue).numbers == [1]
+    queue.publish("no 1 as usual")
+    assert queue.drain().numbers == [1]
 """
 
 
@@ -403,7 +404,10 @@ FAULTS = (says_nothing, hangs_up, talks_garbage, talks_nonsense, sends_oversized
 def test_broker_that_breaks_down_costs_a_claim_and_not_the_run(project: Project, broker: Broker) -> None:
     """The claim is not established or refuted, the next one is put to the test, and the queues of all are gone."""
     project.tests(CLAIMS)
-    project.plugin("from fixtures.wire import amqp\n\namqp._ANSWER = 4.0\n")
+    project.plugin(
+        "from fixtures.brokers import Broker\nfrom fixtures.wire import connection\n\n"
+        "connection.ANSWER = Broker.delivers_within = 4.0\n"
+    )
     began = time.monotonic()
 
     with Proxies() as proxies:
@@ -418,9 +422,17 @@ def test_broker_that_breaks_down_costs_a_claim_and_not_the_run(project: Project,
         fault: {case.case: case.verdict for case in found.cases_of("chapter.claim", parse(url).name)}
         for fault, url in urls.items()
     }
-    each = {"test_publishing": "not established", "test_receiving": "refuted", "test_next": "holds"}
-    assert verdicts == dict.fromkeys(urls, each)
-    queues = {entry["queue"] for case in found.cases for entry in case.ledger if entry["what"] == "declares"}
+    # A confirm that never comes is a broken promise. A connection that breaks keeps a claim from being put to the test.
+    unanswered = {"says_nothing", "keeps_flooding"}
+    assert verdicts == {
+        fault: {
+            "test_publishing": "refuted" if fault in unanswered else "not established",
+            "test_receiving": "refuted",
+            "test_next": "holds",
+        }
+        for fault in urls
+    }
+    queues = {event.queue for case in found.cases for event in case.ledger if isinstance(event, Declares)}
     assert len(queues) == 3 * len(urls)
     if not broker.out_of_reach:
         assert not queues & set(broker.rabbitmqctl("-q", "list_queues", "name").split())
@@ -441,20 +453,14 @@ def test_flood_does_not_hold_up_whoever_watches_a_silent_receiver(broker: Broker
     queue = scene.queue()
 
     with Proxies() as proxies:
+        url = proxies.open(broker.url, FloodsTheSilent())
         receiver = Receiver(
-            "silent",
-            proxies.open(broker.url, FloodsTheSilent()),
-            queue,
-            scene.ledger,
-            acks=True,
-            auto_ack=False,
-            prefetch=0,
-            priority=None,
-            heartbeat=0,
+            "silent", queue.name, scene.record, lambda name: connection.Connection(url, name), Subscription()
         )
+        receiver.consume()
         receiver.fall_silent()
         began = time.monotonic()
-        wait_until(lambda: time.monotonic() - began > 0.5, "half a second has passed", within=BOUND, look=receiver.pump)
+        wait_until(lambda: time.monotonic() - began > 0.5, "half a second has passed", within=BOUND, look=scene.pump)
 
     assert time.monotonic() - began < 5
     receiver.abandon()

@@ -14,25 +14,28 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pika.frame
 import psutil
 import pytest
+from pika import frame
 
 from fixtures.brokers import Broker
 from fixtures.faults import proofs as faults
 from fixtures.faults.proofs import BUSY
 from fixtures.housekeeping.waiting import NotEstablished
+from fixtures.ledger.receiving import Answers, Crashes, IsKilled
 from fixtures.sabotage import SABOTAGES
 from fixtures.sabotage.broker import SabotagedBroker
 from fixtures.sabotage.proxy import Proxies
 from fixtures.scene import program
 from fixtures.scene.program import Program
+from fixtures.scene.queue import Queue
 from fixtures.scene.receiver import Receiver
-from fixtures.scene.scene import Refuted, Scene
-from fixtures.wire import amqp
+from fixtures.scene.scene import Scene
+from fixtures.scene.verdicts import Refuted
+from fixtures.wire import connection
 from tests.harness.conftest import Project
 
-HEARTBEAT = pika.frame.Heartbeat().marshal()
+HEARTBEAT = frame.Heartbeat().marshal()
 
 linux = pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="only Linux shows its connections")
 
@@ -62,25 +65,26 @@ def test_silence_is_proved(scene: Scene, receiver: Receiver) -> None:
 
     assert receiver.answers()
     scene.prove_faults()
-    assert scene.ledger.entries[-1]["what"] == "answers"
-    assert scene.ledger.entries[-1]["silent"].endswith(" s, sent nothing")
+    answered = scene.ledger.events[-1]
+    assert isinstance(answered, Answers)
+    assert answered.silent.endswith(" s, sent nothing")
 
 
 def goes_on(receiver: Receiver) -> None:
-    receiver._connection._impl._heartbeat_checker._send_heartbeat_frame()  # type: ignore[attr-defined]
-    receiver._connection.process_data_events(time_limit=0)
+    receiver._connection.silent = False
+    receiver._connection.send_bytes(HEARTBEAT)
 
 
-def beats_past_pika(receiver: Receiver) -> None:
-    receiver._socket.send(HEARTBEAT)
+def beats_past_the_client(receiver: Receiver) -> None:
+    receiver._connection.socket.send(HEARTBEAT)
 
 
-@pytest.mark.parametrize("does", [goes_on, pytest.param(beats_past_pika, marks=linux)])
+@pytest.mark.parametrize("does", [goes_on, pytest.param(beats_past_the_client, marks=linux)])
 @pytest.mark.parametrize("looks", [Receiver.prove_faults, Receiver.answers], ids=["in the end", "when it answers"])
 def test_silence_that_was_none_is_found_out(
     receiver: Receiver, does: Callable[[Receiver], None], looks: Callable[[Receiver], object]
 ) -> None:
-    """A heartbeat is enough, also one that pika knows nothing of."""
+    """A heartbeat is enough, also one that the client knows nothing of."""
     receiver.fall_silent()
     does(receiver)
 
@@ -88,8 +92,10 @@ def test_silence_that_was_none_is_found_out(
         looks(receiver)
 
 
-def test_silence_that_was_none_is_found_out_by_pikas_count(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the kernel tells nothing, what pika has sent is known."""
+def test_silence_that_was_none_is_found_out_by_the_clients_count(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the kernel tells nothing, what the client has sent is known."""
     monkeypatch.setattr(faults, "tcp_info", lambda _wire: None)
     receiver.fall_silent()
     goes_on(receiver)
@@ -101,7 +107,7 @@ def test_silence_that_was_none_is_found_out_by_pikas_count(receiver: Receiver, m
 def test_silence_needs_a_connection_that_is_kept_open(receiver: Receiver) -> None:
     """A receiver that hangs up is none that the broker has to wait for."""
     receiver.fall_silent()
-    receiver._connection.close()
+    receiver._connection.socket.close()
 
     with pytest.raises(NotEstablished, match="receiver was to be silent, but closed its socket"):
         receiver.prove_faults()
@@ -110,10 +116,10 @@ def test_silence_needs_a_connection_that_is_kept_open(receiver: Receiver) -> Non
 def test_receiver_is_not_silent_while_rabbitmqctl_runs(scene: Scene) -> None:
     """A command may take longer than the broker waits for heartbeats; they are sent meanwhile."""
     receiver = scene.receiver("receiver", scene.queue(), heartbeat=2)
-    before = amqp.bytes_sent(receiver._connection)
+    before = receiver._connection.bytes_sent
     scene.broker.rabbitmqctl("eval", "timer:sleep(4000).")
 
-    assert amqp.bytes_sent(receiver._connection) > before
+    assert receiver._connection.bytes_sent > before
     assert receiver.answers()
 
 
@@ -183,21 +189,21 @@ Undo = list[Callable[[], None]]
 
 
 def closes_without_a_reset(_receiver: Receiver, patch: pytest.MonkeyPatch, _undo: Undo) -> None:
-    patch.setattr(faults, "RESET", (0, 0))
+    patch.setattr(connection, "RESET", (0, 0))
 
 
-def says_goodbye_first(_receiver: Receiver, patch: pytest.MonkeyPatch, _undo: Undo) -> None:
+def says_goodbye_first(receiver: Receiver, _patch: pytest.MonkeyPatch, _undo: Undo) -> None:
     # If the broker is quick to answer the goodbye, nobody is connected any more when the socket is closed.
-    patch.delattr(faults.AbruptSocket, "shutdown")
+    receiver._connection.socket.shutdown(socket.SHUT_WR)
 
 
 def is_held_open_elsewhere(receiver: Receiver, _patch: pytest.MonkeyPatch, undo: Undo) -> None:
-    other = os.dup(receiver._socket.fileno())
+    other = os.dup(receiver._connection.socket.fileno())
     undo.append(lambda: os.close(other))
 
 
-def is_not_closed(_receiver: Receiver, patch: pytest.MonkeyPatch, _undo: Undo) -> None:
-    patch.setattr(amqp, "abort", lambda _connection: None)
+def is_not_closed(receiver: Receiver, patch: pytest.MonkeyPatch, _undo: Undo) -> None:
+    patch.setattr(receiver._connection, "abort", lambda **_: None)
 
 
 def closes_before(receiver: Receiver, _patch: pytest.MonkeyPatch, _undo: Undo) -> None:
@@ -244,8 +250,10 @@ def test_crash_is_proved_by_what_the_system_tells(
     receiver.crash()
 
     assert receiver.ended == "crashed: socket aborted"
+    crashed = scene.ledger.events[-1]
+    assert isinstance(crashed, Crashes)
     shown = "as its socket was set to do" if "_proc" in hidden else "its connection was gone at once"
-    assert scene.ledger.entries[-1]["proof"] == f"reset, {shown}"
+    assert crashed.proof == f"reset, {shown}"
 
 
 # The block.
@@ -277,8 +285,8 @@ def test_blocked_program_is_proved(scene: Scene) -> None:
     scene.prove_faults()
     busy.kill()
     scene.prove_faults()
-    (killed,) = (entry for entry in scene.ledger.entries if entry["what"] == "is killed")
-    assert killed["blocked"].startswith("it woke ")
+    (killed,) = (event for event in scene.ledger.events if isinstance(event, IsKilled))
+    assert killed.blocked.startswith("it woke ")
 
 
 @pytest.mark.parametrize("looks", [Program.prove_faults, Program.kill], ids=["in the end", "before it is killed"])
@@ -309,9 +317,9 @@ def test_program_that_dies_is_found_out(scene: Scene, monkeypatch: pytest.Monkey
         busy.kill()
 
 
-def busy_with_heartbeat(scene: Scene, queue: str, heartbeat: int) -> Program:
+def busy_with_heartbeat(scene: Scene, queue: Queue, heartbeat: int) -> Program:
     busy = scene.subscribed_program("busy_receiver", queue, name="busy", heartbeat=heartbeat)
-    scene.publish(queue, "no 1 Hello")
+    queue.publish("no 1 Hello")
     scene.wait_for_lines(busy, 2)
     return busy
 
@@ -321,7 +329,7 @@ def test_missed_heartbeats_are_the_reason_in_the_brokers_log(scene: Scene) -> No
     queue = scene.queue()
     busy_with_heartbeat(scene, queue, 2)
 
-    scene.wait_for_messages(queue, 1)
+    queue.wait_for(1)
 
     scene.prove_faults()
     said = rf"closing AMQP connection .*- busy of {queue}.*\n.*missed heartbeats"
@@ -344,7 +352,7 @@ def test_connection_that_ends_for_another_reason_is_found_out(scene: Scene, monk
 
 
 def aborts(receiver: Receiver, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(receiver._connection, "close", lambda: amqp.abort(receiver._connection))
+    patch.setattr(receiver._connection, "close", receiver._connection.abort)
 
 
 def does_nothing(receiver: Receiver, patch: pytest.MonkeyPatch) -> None:
@@ -395,7 +403,7 @@ def test_operator_closes_no_connection_that_has_ended(scene: Scene, receiver: Re
     receiver.crash()
 
     with pytest.raises(NotEstablished, match=r"the operator was to close .* of receiver, but: crashed"):
-        scene.close_by_operator(receiver)
+        scene.operator.close_connection(receiver)
 
 
 # A broken broker is to be refuted: the fault was there, and it is for the broker to answer it.
@@ -434,7 +442,7 @@ def test_operator_whom_the_broker_ignores_has_closed_the_connection(broken: Call
     scene = broken("close-connection-closes-nothing")
     receiver = scene.receiver("receiver", scene.queue())
 
-    scene.close_by_operator(receiver)
+    scene.operator.close_connection(receiver)
 
     with pytest.raises(Refuted):
         scene.wait_until(lambda: receiver.ended, "the connection is closed", within=0.5)
@@ -474,17 +482,17 @@ def test_it(scene):
     assert {expected}
 """
 
-BEATS_ON = """
+BEATS_ON = f"""
 fall_silent = Receiver.fall_silent
 
 def beats(self):
     fall_silent(self)
-    self._connection._impl._heartbeat_checker._send_heartbeat_frame()
-    self._connection.process_data_events(time_limit=0)
+    self._connection.silent = False
+    self._connection.send_bytes({HEARTBEAT!r})
 
 Receiver.fall_silent = beats
 """
-NO_RESET = "faults.RESET = (0, 0)"
+NO_RESET = "connection.RESET = (0, 0)"
 OTHER_PROGRAM = "program.PROJECT = Path(__file__).parent / 'other'"
 
 
@@ -506,7 +514,7 @@ def test_claim_on_a_fault_that_was_not_there_is_not_established(
     project.tests(test)
     other_programs(project.folder, PROGRAM)
     project.plugin(
-        "from pathlib import Path\nfrom fixtures.faults import proofs as faults\nfrom fixtures.scene import program\n"
+        "from pathlib import Path\nfrom fixtures.scene import program\nfrom fixtures.wire import connection\n"
         f"from fixtures.scene.receiver import Receiver\n\n{fault}\n"
     )
 

@@ -403,8 +403,8 @@ def test_real_run_writes_its_pages(page: Page, project: Project, broker: Broker)
     """What pytest leaves opens, with the evidence of what happened on the broker."""
     project.tests(
         '@claim("chapter.claim")\ndef test_it(scene):\n    queue = scene.queue()\n'
-        "    scene.publish(queue, 'no 7 Hello')\n"
-        "    assert scene.drain(queue).numbers == [7]\n"
+        "    queue.publish('no 7 Hello')\n"
+        "    assert queue.drain().numbers == [7]\n"
     )
     assert project.run("--rabbitmq", broker.url).code == 0
 

@@ -14,7 +14,6 @@ from fixtures.brokers.container import ContainerBroker
 from fixtures.brokers.local import LocalBroker
 from fixtures.housekeeping.waiting import NotEstablished, wait_until
 from fixtures.suite.options import OPTIONS
-from fixtures.wire import amqp
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +43,11 @@ def test_frozen_node_does_nothing_more(own_broker: Broker) -> None:
     """Not one of its threads goes on, however busy it was: what is sent to it now can't be read before the kill."""
     busy = own_broker.connect("keeps it busy")
     channel = busy.channel()
-    noise = pika.frame.Method(channel.channel_number, spec.Basic.Qos(prefetch_count=1)).marshal() * 500
-    wire = amqp.socket_of(busy)
-    wire.setblocking(False)
+    noise = pika.frame.Method(channel.number, spec.Basic.Qos(prefetch_count=1)).marshal() * 500
 
     for _ in range(20):
         with suppress(BlockingIOError):
-            wire.send(noise)
+            busy.socket.send(noise)
         own_broker.freeze()
         try:
             states = threads(own_broker)
@@ -59,8 +56,8 @@ def test_frozen_node_does_nothing_more(own_broker: Broker) -> None:
         assert len(states) > 1
         assert set(states) <= {"T", "Z"}
         with suppress(BlockingIOError):
-            wire.recv(1 << 20)
-    amqp.abort(busy)
+            busy.socket.recv(1 << 20)
+    busy.abort()
 
 
 def threads(broker: Broker) -> list[str]:

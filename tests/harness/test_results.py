@@ -32,8 +32,8 @@ def test_run_leaves_results_that_the_schema_accepts(project: Project, broker: Br
     """Every verdict, with what it stands on, and the broker as it states itself."""
     project.tests(
         '@claim("chapter.claim")\n@pytest.mark.parametrize("count", [1, 2])\ndef test_it(scene, count):\n'
-        "    queue = scene.queue()\n    scene.publish(queue, 'no 1 Hello')\n"
-        "    assert len(scene.drain(queue).bodies) == count\n"
+        "    queue = scene.queue()\n    queue.publish('no 1 Hello')\n"
+        "    assert len(queue.drain().bodies) == count\n"
         '@claim("chapter.claim")\ndef test_other(scene): raise NotApplicable("not this broker")\n'
     )
 
@@ -52,7 +52,7 @@ def test_run_leaves_results_that_the_schema_accepts(project: Project, broker: Br
         "test_other": "not applicable",
     }
     assert found["test_it[1]"]["parameters"] == {"count": "1"}
-    assert [e["what"] for e in found["test_it[1]"]["ledger"]][:2] == ["declares", "publishes, confirmed"]
+    assert [e["what"] for e in found["test_it[1]"]["ledger"]][:3] == ["declares", "publishes", "is confirmed"]
     assert found["test_it[2]"]["observed"] == "late got 1"
     assert "assert 1 == 2" in found["test_it[2]"]["reason"]
     assert '<property name="claim" value="chapter.claim"' in (project.folder / "junit.xml").read_text()

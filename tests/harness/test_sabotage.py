@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import pika
 import pika.exceptions
 import pytest
+from pika import spec
 
 from fixtures.brokers import Broker, container
 from fixtures.housekeeping.waiting import wait_until
 from fixtures.sabotage.proxy import Proxies
-from fixtures.wire import amqp
+from fixtures.wire.connection import AccessRefusedError, ConnectError, Connection
 from tests.harness.conftest import CATALOGUE, Project
 
 PREFETCH = """
@@ -21,7 +22,7 @@ PREFETCH = """
 def test_prefetch(scene):
     queue = scene.queue()
     busy, idle = scene.receiver("busy", queue, acks=False, prefetch=1), scene.receiver("idle", queue)
-    scene.publish(queue, *[f"no {n} Hello" for n in (1, 2, 3, 4)])
+    queue.publish(*[f"no {n} Hello" for n in (1, 2, 3, 4)])
     scene.wait_for_deliveries(4)
     assert busy.numbers == [1]
 """
@@ -29,7 +30,7 @@ def test_prefetch(scene):
 SURVIVES = """
 def message(scene):
     queue = scene.queue()
-    scene.publish(queue, "here")
+    queue.publish("here")
     return queue
 
 @claim("chapter.claim")
@@ -37,7 +38,7 @@ def message(scene):
 def test_survives(scene, arranged):
     with Path("restarts").open("a") as restarts:
         restarts.write(f"{len(scene.broker.honest.restarts)}\\n")
-    late = scene.drain(arranged)
+    late = arranged.drain()
     assert late.bodies == ["here"]
 """
 
@@ -162,14 +163,14 @@ def test_rounds_put_every_claim_to_the_test_again_and_again(project: Project, ta
     assert "after 3 rounds" in run.output
     slowest = project.results.cases[0].slowest
     assert slowest
-    assert 0 < slowest.took < slowest.within
+    assert 0 <= slowest.took < slowest.within
 
 
 def test_strained_network_is_slower(project: Project, broker: Broker) -> None:
     """Every round trip takes 20 ms more, also the quickest."""
     project.tests(
         '@claim("chapter.claim")\ndef test_it(scene):\n    queue, times = scene.queue(), [time.monotonic()]\n'
-        "    for _ in range(20):\n        scene.publish(queue, 'x', persistent=False)\n"
+        "    for _ in range(20):\n        queue.publish('x', persistent=False)\n"
         "        times.append(time.monotonic())\n"
         "    assert min(after - before for before, after in zip(times, times[1:])) >= 0.02\n"
     )
@@ -211,7 +212,7 @@ def proxies() -> Iterator[Proxies]:
 
 def test_proxy_passes_on_what_client_and_broker_say(proxies: Proxies, broker: Broker) -> None:
     """Large and empty bodies, properties, and a refusal of the broker's."""
-    with amqp.connect(proxies.open(broker.url), "through the proxy") as connection:
+    with pika.BlockingConnection(pika.URLParameters(proxies.open(broker.url))) as connection:
         channel = connection.channel()
         queue = str(channel.queue_declare("", exclusive=True).method.queue)
         for body in (b"", b"x" * 1_000_000):
@@ -230,21 +231,22 @@ def test_proxy_passes_on_a_refusal_of_credentials(proxies: Proxies, broker: Brok
     """As the broker gives it."""
     url = proxies.open(broker.url).replace("guest:guest", "somebody:else")
 
-    with pytest.raises(amqp.FINAL_ERRORS, match="ACCESS_REFUSED"):
-        amqp.connect(url, "through the proxy")
+    with pytest.raises(AccessRefusedError, match="ACCESS_REFUSED"):
+        Connection(url, "through the proxy")
 
 
 def test_proxy_passes_on_that_a_client_is_gone(proxies: Proxies, broker: Broker) -> None:
     """What a crashed client had in hand is in the queue again."""
-    with amqp.connect(broker.url, "sees it") as witness:
+    with pika.BlockingConnection(pika.URLParameters(broker.url)) as witness:
         seen = witness.channel()
         queue = str(seen.queue_declare("", auto_delete=False, durable=True).method.queue)
-        crashes = amqp.connect(proxies.open(broker.url), "crashes")
+        crashes = Connection(proxies.open(broker.url), "crashes")
         channel = crashes.channel()
-        channel.basic_publish("", queue, b"x")
-        wait_until(lambda: channel.basic_get(queue)[0], "the message was delivered", within=10)
+        channel.send(spec.Basic.Publish(routing_key=queue), body=b"x")
+        get = spec.Basic.Get(queue=queue), spec.Basic.GetOk, spec.Basic.GetEmpty
+        wait_until(lambda: isinstance(channel.call(*get), spec.Basic.GetOk), "the message was delivered", within=10)
 
-        amqp.abort(crashes)
+        crashes.abort()
 
         wait_until(lambda: seen.queue_declare(queue, passive=True).method.message_count, "it is back", within=10)
         seen.queue_delete(queue)
@@ -256,8 +258,8 @@ def test_proxy_of_a_broker_that_is_down_hangs_up(proxies: Proxies) -> None:
         nobody.bind(("127.0.0.1", 0))
         url = proxies.open(f"amqp://127.0.0.1:{nobody.getsockname()[1]}")
 
-        with pytest.raises(amqp.CONNECT_ERRORS):
-            amqp.connect(url, "through the proxy", patience=5)
+        with pytest.raises(ConnectError):
+            Connection(url, "through the proxy", patience=5)
 
 
 def test_proxy_reads_only_what_is_not_encrypted(proxies: Proxies) -> None:

@@ -20,7 +20,7 @@ def meet(name):
 
 def arrangement(scene):
     queue = scene.queue()
-    scene.publish(queue, "mine: " + os.getcwd())
+    queue.publish("mine: " + os.getcwd())
     meet("published")
     yield
     yield
@@ -30,7 +30,7 @@ def arrangement(scene):
 @claim("chapter.claim")
 @after_restart(arrangement, Restart.KILL)
 def test_restart(scene, arranged):
-    taken = scene.drain(arranged)
+    taken = arranged.drain()
     broker = scene.broker
     facts = {
         "url": broker.url,

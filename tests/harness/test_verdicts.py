@@ -61,7 +61,7 @@ def test_failure_shows_the_claim_and_who_got_what(project: Project, broker: Brok
     """One sees what was claimed, what was observed, and how it came to it."""
     project.tests(
         '@claim("chapter.claim")\ndef test_it(scene):\n'
-        "    queue = scene.queue()\n    scene.receiver('busy', queue)\n    scene.publish(queue, 'no 1 Hello')\n"
+        "    queue = scene.queue()\n    scene.receiver('busy', queue)\n    queue.publish('no 1 Hello')\n"
         "    scene.wait_until(lambda: False, 'pigs fly', within=0.5)\n"
     )
 
@@ -80,7 +80,7 @@ def test_failed_arrangement_fails_its_own_test_only(project: Project, target_nam
         '@claim("chapter.claim")\n@after_restart(broken, Restart.APP)\ndef test_broken(scene, arranged): pass\n'
         '@claim("chapter.claim")\n@after_restart(sound, Restart.APP)\n'
         "def test_sound(scene, arranged):\n"
-        "    assert scene.exists(arranged)\n    assert len(scene.broker.restarts) == 1\n"
+        "    assert arranged.exists\n    assert len(scene.broker.restarts) == 1\n"
     )
 
     run = project.run("--rabbitmq", target_name)
