@@ -35,6 +35,42 @@ source = "nowhere"
 """
 
 
+#: What a test asks for that boots a broker of its own.
+_BOOTS = {"target_name", "own_broker"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker."""
+    config.addinivalue_line("markers", 'slow: takes seconds; the fast ones alone: -m "not slow"')
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whatever boots a broker of its own is slow."""
+    if _BOOTS.intersection(_fixtures(item)):
+        item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, slow ones last: what is broken shows in the first seconds.
+
+    What shares a broker stays together as it is: in the middle.
+    """
+
+    def place(item: pytest.Item) -> int:
+        if "broker" in _fixtures(item):
+            return 2
+        if item.get_closest_marker("slow"):
+            return 3
+        return int("project" in _fixtures(item))
+
+    items.sort(key=place)
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
 #: Every process of a run, worker or not, writes down its id, so that what it leaves can be told from that of others.
 NOTES_ITS_PROCESSES = f"""
 import os
