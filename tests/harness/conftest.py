@@ -111,7 +111,9 @@ class Project:
         self.started: list[subprocess.Popen[str]] = []
         (folder / "claims").mkdir(parents=True)
         (folder / "tests").mkdir()
-        (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\nclaims_report = "report"\n')
+        (folder / "pyproject.toml").write_text(
+            '[tool.pytest.ini_options]\nclaims_report = "report"\naddopts = "-p no:hypothesispytest"\n'
+        )
         self._pids = folder / "pids"
         self._pids.touch()
         (folder / "conftest.py").write_text(f"{NOTES_ITS_PROCESSES}\n{(PROJECT / 'conftest.py').read_text()}")
