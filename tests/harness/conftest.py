@@ -54,12 +54,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Fast tests first, slow ones last: what is broken shows in the first seconds.
 
-    What shares a broker stays together as it is: in the middle.
+    What shares a broker stays together as it is: in the middle; or, where another worker has the fast ones, in front,
+    because it takes longest.
     """
 
     def place(item: pytest.Item) -> int:
         if "broker" in _fixtures(item):
-            return 2
+            return -1 if hasattr(item.config, "workerinput") else 2
         if item.get_closest_marker("slow"):
             return 3
         return int("project" in _fixtures(item))

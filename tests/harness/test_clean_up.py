@@ -109,7 +109,9 @@ def test_nothing_is_left_of_a_worker_that_is_killed(project: Project, target_nam
     """As pytest-xdist does with one that takes too long to clear away."""
     project.tests(TESTS)
     project.plugin(
-        "import pytest, time\n@pytest.hookimpl(tryfirst=True)\ndef pytest_sessionfinish(session):\n"
+        "import pytest, time, xdist.workermanage\n"
+        "xdist.workermanage.NodeManager.EXIT_TIMEOUT = 1  # it is ten seconds, which nobody needs to wait for here\n"
+        "@pytest.hookimpl(tryfirst=True)\ndef pytest_sessionfinish(session):\n"
         "    if hasattr(session.config, 'workerinput'): time.sleep(60)\n"
     )
 

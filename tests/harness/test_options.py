@@ -1,8 +1,13 @@
 """Options: one name each, three places, and one clear line for what cannot be."""
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
 
 from fixtures.brokers.targets import parse
+from fixtures.housekeeping import waiting
 from tests.harness.conftest import Project
 
 
@@ -64,3 +69,18 @@ def test_command_line_goes_before_environment_and_environment_before_settings(pr
     assert "test_it[4.0]" not in by_environment
     assert "test_it[latest]" in by_command_line
     assert "test_it[4.1]" not in by_command_line
+
+
+def test_what_is_asked_in_this_process_leaves_it_as_it_was(project: Project) -> None:
+    """Or one of these tests would change what the next ones, and the run that they are part of, stand on."""
+    project.tests('@claim("chapter.claim")\ndef test_it(scene): pass\n')
+
+    def state() -> list[object]:
+        return [waiting.patient(1), Path.cwd(), os.environ.copy(), sys.path.copy(), sys.modules["conftest"]]
+
+    before = state()
+
+    assert project.ask("--collect-only", "--rabbitmq-patience=7", RABBITMQ="4.1").code == 0
+
+    assert state() == before
+    assert "test_chapter" not in sys.modules
