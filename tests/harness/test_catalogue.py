@@ -73,13 +73,12 @@ def test_broken_toml_is_refused(project: Project) -> None:
     project.ask("--rabbitmq", "local").assert_one_clear_error("claims/chapter.toml", "line")
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "workers"])
-def test_claim_without_a_test_is_refused(project: Project, workers: list[str]) -> None:
-    """A claim that nothing tests is named, and once also where several workers have noticed."""
+def test_claim_without_a_test_is_refused(project: Project) -> None:
+    """A claim that nothing tests is named."""
     project.catalogue(CATALOGUE + CATALOGUE[CATALOGUE.index("[[claim]]") :].replace("chapter.claim", "chapter.orphan"))
     project.tests(TEST)
 
-    project.run("--rabbitmq", "local", *workers).assert_one_clear_error("'chapter.orphan'", "no test")
+    project.ask("--rabbitmq", "local").assert_one_clear_error("'chapter.orphan'", "no test")
 
 
 def test_chapter_without_a_module_is_refused(project: Project) -> None:

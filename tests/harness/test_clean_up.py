@@ -68,6 +68,7 @@ def test_nothing_is_left(project: Project, target_name: str, during: str, ends: 
         output, _ = run.communicate(timeout=60)
 
     if ends is signal.SIGKILL:
+        assert project.left()
         _start_next(project, target_name)
     else:
         assert run.returncode == {signal.SIGINT: 2, signal.SIGTERM: 143}[ends], output
