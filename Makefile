@@ -24,7 +24,7 @@ claims: broker ## put every claim to the test
 	@$(RUN) pytest tests --ignore=tests/harness --claims-report=$(REPORT) $(ARGS)
 
 test: lint broker ## everything: lint, the suite's own tests, every claim
-	@$(RUN) pytest tests $(ARGS)
+	@$(RUN) pytest tests -n 2 $(ARGS)
 
 sabotage: broker ## put the claims to the test on brokers that are broken on purpose (SABOTAGE="must" or names, default all)
 	@$(RUN) pytest tests --ignore=tests/harness $(addprefix --sabotage=,$(SABOTAGE)) \
@@ -38,7 +38,8 @@ endings: broker ## end pytest at N random moments (default 50): nothing is left,
 	@CLAIMS_HARNESS_ENDINGS=$(N) CLAIMS_HARNESS_SEED=$(SEED) $(RUN) pytest -v tests/harness/test_clean_up.py \
 		-k random_moment $(ARGS)
 
-lint: .venv/made ## check format, style, types, the workflows and the action
+lint: .venv/made ## check the catalogue, format, style, types, the workflows and the action
+	@$(RUN) pytest --list-claims >/dev/null
 	@$(RUN) ruff format --quiet --check .
 	@$(RUN) ruff check --quiet .
 	@$(RUN) mypy

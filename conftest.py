@@ -3,6 +3,7 @@
 pytest_plugins = [
     "fixtures.suite.options",
     "fixtures.suite.timeouts",
+    "fixtures.suite.workers",
     "fixtures.claims.catalogue",
     "fixtures.suite.strain",
     "fixtures.suite.ending",

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from fixtures.brokers import container
 from fixtures.brokers.base import BrokerError
+from fixtures.housekeeping import waiting
 from fixtures.housekeeping.commands import PROJECT
 from fixtures.report import results
 from fixtures.report.results import Results
@@ -33,11 +35,49 @@ source = "nowhere"
 """
 
 
+#: What a test asks for that boots a broker of its own.
+_BOOTS = {"target_name", "own_broker"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker."""
+    config.addinivalue_line("markers", 'slow: takes seconds; the fast ones alone: -m "not slow"')
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whatever boots a broker of its own is slow."""
+    if _BOOTS.intersection(_fixtures(item)):
+        item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, slow ones last: what is broken shows in the first seconds.
+
+    What shares a broker stays together as it is: in the middle; or, where another worker has the fast ones, in front,
+    because it takes longest.
+    """
+
+    def place(item: pytest.Item) -> int:
+        if "broker" in _fixtures(item):
+            return -1 if hasattr(item.config, "workerinput") else 2
+        if item.get_closest_marker("slow"):
+            return 3
+        return int("project" in _fixtures(item))
+
+    items.sort(key=place)
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
 #: Every process of a run, worker or not, writes down its id, so that what it leaves can be told from that of others.
-NOTES_ITS_PROCESSES = """
+NOTES_ITS_PROCESSES = f"""
 import os
-with open(os.path.join(os.path.dirname(__file__), "pids"), "a") as pids:
-    print(os.getpid(), file=pids)
+if "{leftovers.MARK}" in os.environ:
+    with open(os.path.join(os.path.dirname(__file__), "pids"), "a") as pids:
+        print(os.getpid(), file=pids)
 """
 
 
@@ -72,7 +112,9 @@ class Project:
         self.started: list[subprocess.Popen[str]] = []
         (folder / "claims").mkdir(parents=True)
         (folder / "tests").mkdir()
-        (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\nclaims_report = "report"\n')
+        (folder / "pyproject.toml").write_text(
+            '[tool.pytest.ini_options]\nclaims_report = "report"\naddopts = "-p no:hypothesispytest"\n'
+        )
         self._pids = folder / "pids"
         self._pids.touch()
         (folder / "conftest.py").write_text(f"{NOTES_ITS_PROCESSES}\n{(PROJECT / 'conftest.py').read_text()}")
@@ -132,10 +174,44 @@ class Project:
                 process.communicate(timeout=60)
 
     def run(self, *arguments: str, **environment: str) -> Run:
-        """Run pytest on the project, to its end."""
+        """Run pytest on the project in a process of its own, to its end."""
         with self.start(*arguments, **environment) as process:
             output, error = process.communicate(timeout=120)
             return Run(process.returncode, output + error, error)
+
+    def ask(self, *arguments: str, **environment: str) -> Run:
+        """Run pytest on the project in this process: for what is refused or listed before a test begins.
+
+        It takes a tenth of the time of `run`, and shows the same: the exit code and what is printed.
+        """
+        output, error = io.StringIO(), io.StringIO()
+        with _leaving_this_run_alone(self.folder) as patch, redirect_stdout(output), redirect_stderr(error):
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            code = int(pytest.main(["--capture=sys", *arguments]))
+        for number, meant in ((signal.SIGINT, pytest.ExitCode.INTERRUPTED), (signal.SIGTERM, 128 + signal.SIGTERM)):
+            if code == meant:
+                signal.raise_signal(number)  # it was for this run
+        return Run(code, output.getvalue() + error.getvalue(), error.getvalue())
+
+
+@contextmanager
+def _leaving_this_run_alone(folder: Path) -> Iterator[pytest.MonkeyPatch]:
+    """Let another run of pytest have this process for a while, in a project's folder."""
+    patience, modules = waiting.patient(1), sys.modules.copy()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "path", sys.path.copy())
+        for name in [name for name in os.environ if name.startswith(("RABBITMQ", "PYTEST"))]:
+            patch.delenv(name)
+        try:
+            yield patch
+        finally:
+            waiting.set_patience(patience)
+            for name, module in sys.modules.copy().items():
+                if Path(getattr(module, "__file__", None) or "").is_relative_to(folder):
+                    del sys.modules[name]
+            sys.modules.update(modules)  # with our own conftest.py, which has made room for the project's
 
 
 @pytest.fixture(scope="session")

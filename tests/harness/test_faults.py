@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -131,21 +132,21 @@ def test_definitions_that_rabbitmq_rejects(project: Project, target_name: str, t
     run.assert_one_clear_error("broken.json", "not imported")
 
 
-def test_the_usual_port_is_taken(project: Project, target_name: str) -> None:
-    """Somebody else's broker on 5672 is no hindrance: a disposable broker has a port of its own."""
+@pytest.fixture
+def usual_port_taken() -> Iterator[None]:
+    """Somebody listens on 5672: it is no hindrance to a disposable broker, which has a port of its own."""
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):  # it is taken already, by a broker of this machine's or by this test of another run
             taken.bind(("127.0.0.1", 5672))
             taken.listen()
-
-        run = project.run("--rabbitmq", target_name)
-
-    assert run.code == 0, run.output
+        yield
 
 
-def test_settings_and_definitions_reach_the_broker(project: Project, target_name: str, tmp_path: Path) -> None:
-    """The disposable broker runs with the user's own settings and definitions."""
+def test_settings_and_definitions_reach_the_broker(
+    project: Project, target_name: str, tmp_path: Path, usual_port_taken: None
+) -> None:
+    """The disposable broker runs with the user's own settings and definitions, whoever has the usual port."""
     (tmp_path / "my.conf").write_text("heartbeat = 33\n")
     (tmp_path / "my.json").write_text(
         '{"vhosts": [{"name": "/"}], "queues": [{"name": "mine", "vhost": "/", "durable": true, "auto_delete": false, '

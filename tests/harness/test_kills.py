@@ -2,13 +2,17 @@
 
 import io
 import re
+from collections.abc import Iterable
 
 import pytest
 from rich.console import Console
 
+from fixtures.claims.catalogue import Catalogue
+from fixtures.housekeeping.commands import PROJECT
 from fixtures.report import compare, docs, markdown, matrix, results
 from fixtures.report.kills import Kills, Outcome, kills
 from fixtures.report.results import Results, Verdict
+from fixtures.sabotage import SABOTAGES
 from fixtures.suite import terminal
 from tests.harness import samples
 from tests.harness.samples import broken, case, target
@@ -187,11 +191,11 @@ def printed(found: Results, color: bool = False, width: int = 80) -> str:
     return text.getvalue()
 
 
-def as_many_as_there_are() -> Results:
-    """63 sabotages of 47 claims, with names as long as they come."""
-    chapters = {"rabbitmqctl": 6, "basic-queue": 11, "durable-queue": 10, "load-balancing": 14, "transcripts": 6}
-    claims = [f"{chapter}.number-{n}-of-many" for chapter, count in chapters.items() for n in range(count)]
-    names = ["none", *(f"heartbeat-of-{n}-seconds-proposed" for n in range(10, 72))]
+HEARTBEATS = [f"heartbeat-of-{n}-seconds-proposed" for n in range(10, 70)]
+
+
+def under(names: list[str], claims: Iterable[str]) -> Results:
+    """Each of the claims under each of the sabotages, some of them refuted."""
     return samples.of(
         [broken("4.0", name) for name in names],
         [
@@ -200,6 +204,11 @@ def as_many_as_there_are() -> Results:
             for k, name in enumerate(names)
         ],
     )
+
+
+def many() -> Results:
+    """Five chapters of nine claims, which is what 80 columns can hold, under sabotages with long names."""
+    return under(["none", *HEARTBEATS], [f"chapter-{c}.number-{n}-of-many" for c in range(5) for n in range(9)])
 
 
 def test_every_outcome_has_a_mark_of_its_own_on_the_terminal() -> None:
@@ -229,15 +238,22 @@ def test_terminal_names_what_is_marked_and_what_is_wrong() -> None:
 
 def test_kill_matrix_fits_into_eighty_columns() -> None:
     """All claims side by side: the longest names of sabotages are cut."""
-    lines = printed(as_many_as_there_are()).splitlines()
+    lines = printed(many()).splitlines()
 
     assert max(map(len, lines)) <= 80
-    assert sum(line.startswith("heartbeat-of-") for line in lines) == 62
+    assert sum(line.startswith("heartbeat-of-") for line in lines) == len(HEARTBEATS)
+
+
+def test_kill_matrix_of_all_sabotages_and_claims_fits_into_eighty_columns() -> None:
+    """However many there are by now."""
+    lines = printed(under([*SABOTAGES], Catalogue(PROJECT / "claims").claims)).splitlines()
+
+    assert max(map(len, lines)) <= 80
 
 
 def test_narrow_terminal_gets_the_chapters_one_below_the_other() -> None:
     """Rather than names that nobody can read."""
-    lines = printed(as_many_as_there_are(), width=60).splitlines()
+    lines = printed(many(), width=60).splitlines()
 
     assert max(map(len, lines)) <= 60
     assert sum(line.startswith("heartbeat-of-10-seconds") for line in lines) == 2

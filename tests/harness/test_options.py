@@ -1,8 +1,13 @@
 """Options: one name each, three places, and one clear line for what cannot be."""
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
 
 from fixtures.brokers.targets import parse
+from fixtures.housekeeping import waiting
 from tests.harness.conftest import Project
 
 
@@ -45,7 +50,7 @@ def test_what_is_no_target_is_refused(text: str) -> None:
 )
 def test_bad_option_is_one_clear_error(project: Project, arguments: list[str], words: list[str]) -> None:
     """The usage exit code of pytest, the option and its value, what is needed."""
-    project.run(*arguments).assert_one_clear_error(*words)
+    project.ask(*arguments).assert_one_clear_error(*words)
 
 
 def test_command_line_goes_before_environment_and_environment_before_settings(project: Project) -> None:
@@ -53,9 +58,9 @@ def test_command_line_goes_before_environment_and_environment_before_settings(pr
     project.tests('@claim("chapter.claim")\ndef test_it(scene): pass\n')
     project.folder.joinpath("pyproject.toml").write_text('[tool.pytest.ini_options]\nrabbitmq = ["3.13", "4.0"]\n')
 
-    by_settings = project.run("--collect-only", "-q").output
-    by_environment = project.run("--collect-only", "-q", RABBITMQ="4.1 4.2").output
-    by_command_line = project.run("--collect-only", "-q", "--rabbitmq", "latest", RABBITMQ="4.1 4.2").output
+    by_settings = project.ask("--collect-only", "-q").output
+    by_environment = project.ask("--collect-only", "-q", RABBITMQ="4.1 4.2").output
+    by_command_line = project.ask("--collect-only", "-q", "--rabbitmq", "latest", RABBITMQ="4.1 4.2").output
 
     assert "test_it[3.13]" in by_settings
     assert "test_it[4.0]" in by_settings
@@ -64,3 +69,18 @@ def test_command_line_goes_before_environment_and_environment_before_settings(pr
     assert "test_it[4.0]" not in by_environment
     assert "test_it[latest]" in by_command_line
     assert "test_it[4.1]" not in by_command_line
+
+
+def test_what_is_asked_in_this_process_leaves_it_as_it_was(project: Project) -> None:
+    """Or one of these tests would change what the next ones, and the run that they are part of, stand on."""
+    project.tests('@claim("chapter.claim")\ndef test_it(scene): pass\n')
+
+    def state() -> list[object]:
+        return [waiting.patient(1), Path.cwd(), os.environ.copy(), sys.path.copy(), sys.modules["conftest"]]
+
+    before = state()
+
+    assert project.ask("--collect-only", "--rabbitmq-patience=7", RABBITMQ="4.1").code == 0
+
+    assert state() == before
+    assert "test_chapter" not in sys.modules

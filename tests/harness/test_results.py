@@ -76,7 +76,7 @@ def test_run_that_is_cut_short_leaves_what_it_found_out(project: Project, broker
 
 
 def test_results_of_all_workers_are_in_one_file(project: Project, broker: Broker, target_name: str) -> None:
-    """Two targets on two workers: one file, with the time that both took."""
+    """Two targets on two workers: each boots once, wherever its tests run; one file, with the time that both took."""
     project.tests(
         '@claim("chapter.claim")\n@pytest.mark.parametrize("n", range(3))\ndef test_it(scene, n): scene.queue()\n'
     )
@@ -87,6 +87,7 @@ def test_results_of_all_workers_are_in_one_file(project: Project, broker: Broker
     assert len(project.results.targets) == 2
     assert [len(project.results.cases_of("chapter.claim", t.name)) for t in project.results.targets] == [3, 3]
     assert project.results.time["boot"] > 0
+    assert run.output.count(", ready in ") == 2, run.output
 
 
 def test_github_gets_its_summary(project: Project, broker: Broker) -> None:

@@ -10,13 +10,11 @@ from tests.harness.conftest import Project
 #: Says what it runs on, and restarts that while the other run is at the same place: each waits for the other.
 TESTS = """
 import json, os
+from fixtures.housekeeping.waiting import wait_until
 
 def meet(name):
     (Path.cwd() / name).touch()
-    deadline = time.monotonic() + 60
-    while not (Path(os.environ["THE_OTHER"]) / name).exists():
-        assert time.monotonic() < deadline, "the other run has not come"
-        time.sleep(0.02)
+    wait_until((Path(os.environ["THE_OTHER"]) / name).exists, f"the other run has {name}", within=60)
 
 def arrangement(scene):
     queue = scene.queue()

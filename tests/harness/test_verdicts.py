@@ -1,9 +1,12 @@
 """Verdicts: what a test's outcome says about the claim, and when a run is red."""
 
+import re
+from collections.abc import Mapping
+
 import pytest
 
 from fixtures.brokers import Broker
-from tests.harness.conftest import CATALOGUE, Project
+from tests.harness.conftest import CATALOGUE, Project, Run
 
 DEVIATION = '[[claim.deviations]]\nwhen = "version >= 0"\nbecause = "it is different here"\nsource = "there"\n'
 
@@ -11,50 +14,65 @@ HOLDS = "assert True"
 REFUTED = "assert False, 'observed'"
 
 
-@pytest.mark.parametrize(
-    ("body", "verdict", "code"),
-    [
-        (HOLDS, "holds", 0),
-        (REFUTED, "refuted", 1),
-        ("with pytest.raises(ValueError): pass", "refuted", 1),
-        ("scene.wait_until(lambda: False, 'pigs fly', within=0.1)", "refuted", 1),
-        ("raise OSError('the arrangement failed')", "not established", 1),
-        ("scene.receiver('late', 'no such queue')", "not established", 1),
-        ("raise NotApplicable('not this broker')", "not applicable", 0),
-        ("scene.broker.rabbitmqctl('status')", "not applicable", 0),
-    ],
-)
-def test_outcome_gives_the_verdict(project: Project, broker: Broker, body: str, verdict: str, code: int) -> None:
+#: A test's body, the verdict on its claim, and whether the run is red.
+OUTCOMES = {
+    "holds": (HOLDS, "holds", False),
+    "asserts": (REFUTED, "refuted", True),
+    "does_not_raise": ("with pytest.raises(ValueError): pass", "refuted", True),
+    "misses_a_deadline": ("scene.wait_until(lambda: False, 'pigs fly', within=0.1)", "refuted", True),
+    "has_an_error": ("raise OSError('the arrangement failed')", "not established", True),
+    "has_no_queue": ("scene.receiver('late', 'no such queue')", "not established", True),
+    "does_not_apply": ("raise NotApplicable('not this broker')", "not applicable", False),
+    "is_out_of_reach": ("scene.broker.rabbitmqctl('status')", "not applicable", False),
+}
+
+
+def as_tests(bodies: Mapping[str, str]) -> str:
+    """A test with each of these bodies, all of the same claim."""
+    return "".join(f'@claim("chapter.claim")\ndef test_{name}(scene):\n    {body}\n' for name, body in bodies.items())
+
+
+def red(run: Run) -> set[str]:
+    """The tests that make a run red."""
+    return set(re.findall(r"^(?:FAILED|ERROR) \S+::test_(\w+)", run.output, re.MULTILINE))
+
+
+def test_outcome_gives_the_verdict(project: Project, broker: Broker) -> None:
     """A failed assertion refutes; what prevents the claim from being put to the test does not."""
-    project.tests(f'@claim("chapter.claim")\ndef test_it(scene):\n    {body}\n')
+    project.tests(as_tests({name: body for name, (body, _, _) in OUTCOMES.items()}))
 
     run = project.run("--rabbitmq", broker.url)
 
-    assert [case.verdict for case in project.results.cases] == [verdict], run.output
-    assert run.code == code
+    assert {case.case.removeprefix("test_"): case.verdict for case in project.results.cases} == {
+        name: verdict for name, (_, verdict, _) in OUTCOMES.items()
+    }
+    assert red(run) == {name for name, (_, _, is_red) in OUTCOMES.items() if is_red}
+    assert run.code == pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.mark.parametrize(("body", "code"), [(REFUTED, 0), (HOLDS, 1), ("raise OSError", 1)])
-def test_deviation_expects_the_claim_to_be_refuted(project: Project, broker: Broker, body: str, code: int) -> None:
+def test_deviation_expects_the_claim_to_be_refuted(project: Project, broker: Broker) -> None:
     """Where a deviation applies a refuted claim is as expected, and one that holds after all is red."""
     project.catalogue(CATALOGUE + DEVIATION)
-    project.tests(f'@claim("chapter.claim")\ndef test_it(scene):\n    {body}\n')
+    project.tests(as_tests({"refuted": REFUTED, "holds": HOLDS, "has_an_error": "raise OSError"}))
 
     run = project.run("--rabbitmq", broker.url)
 
-    assert run.code == code, run.output
-    assert ("chapter.claim is refuted: it is different here" in " ".join(run.output.split())) is (body == REFUTED)
-    assert ("The claim holds, but its deviation says" in run.output) is (body == HOLDS)
+    assert red(run) == {"holds", "has_an_error"}
+    assert {case.reason for case in project.results.cases if case.as_expected} == {"it is different here"}
+    assert run.output.count("The claim holds, but its deviation says") == 1
 
 
-def test_strict_run_accepts_no_claim_that_was_not_put_to_the_test(project: Project, broker: Broker) -> None:
+@pytest.mark.parametrize(("arguments", "code"), [([], 0), (["--claims-strict"], 1)], ids=["lenient", "strict"])
+def test_strict_run_accepts_no_claim_that_was_not_put_to_the_test(
+    project: Project, broker: Broker, arguments: list[str], code: int
+) -> None:
     """With --claims-strict a claim that is not applicable is red."""
-    project.tests('@claim("chapter.claim")\ndef test_it(scene): raise NotApplicable("not this broker")\n')
+    project.tests(as_tests({"it": 'raise NotApplicable("not this broker")'}))
 
-    run = project.run("--rabbitmq", broker.url, "--claims-strict")
+    run = project.run("--rabbitmq", broker.url, *arguments)
 
-    assert run.code == 1
-    assert "--claims-strict is on: not this broker" in run.output
+    assert run.code == code
+    assert ("--claims-strict is on: not this broker" in run.output) is bool(arguments)
 
 
 def test_failure_shows_the_claim_and_who_got_what(project: Project, broker: Broker) -> None:
@@ -86,15 +104,3 @@ def test_failed_arrangement_fails_its_own_test_only(project: Project, target_nam
     run = project.run("--rabbitmq", target_name)
 
     assert "1 passed, 1 error" in run.output, run.output
-
-
-def test_two_targets_on_two_workers_boot_once_each(project: Project, broker: Broker, target_name: str) -> None:
-    """A worker takes all tests of a target, so each target boots once, wherever its tests run."""
-    project.tests(
-        '@claim("chapter.claim")\n@pytest.mark.parametrize("n", range(6))\ndef test_it(scene, n): scene.queue()\n'
-    )
-
-    run = project.run("-n", "2", "--rabbitmq", target_name, "--rabbitmq", broker.url)
-
-    assert run.code == 0, run.output
-    assert run.output.count(", ready in ") == 2, run.output
