@@ -11,5 +11,6 @@ pytest_plugins = [
     "fixtures.suite.selection",
     "fixtures.suite.recorder",
     "fixtures.suite.verdicts",
+    "fixtures.suite.failures",
     "fixtures.suite.terminal",
 ]
