@@ -66,6 +66,8 @@ def test_few_targets_have_words() -> None:
     assert lines[0] == "3.0: RabbitMQ 3.0.0, container an image, ready in 6.2 s"
     assert lines[5].split() == ["3.0", "3.1", "3.2", "3.3"]
     assert any(line.split()[:4] == ["Plain", "(2)", "✓", "all"] for line in lines)
+    at = next(n for n, line in enumerate(lines) if line.startswith("! a-claim-whose-name-"))
+    assert [line[:24].rstrip() for line in lines[at + 1 : at + 3]] == ["    is-as-long-as-…", ""]
 
 
 def test_many_targets_have_marks_and_a_legend() -> None:
@@ -110,6 +112,7 @@ def test_matrix_is_plain_in_a_pipe() -> None:
         (["image:a/b:3.8", "image:a/b:3.10"], ["3.8", "3.10"]),
         (["image:a/b:3.8", "image:c/b:3.8"], ["a/b:3.8", "c/b:3.8"]),
         (["3.8", "3.10"], ["3.8", "3.10"]),
+        (["3.8", "3.8.9"], ["3.8", "3.8.9"]),
         (["local", "image:a/b:3.8"], ["local", "image:a/b:3.8"]),
         (["image:a/b", "image:a/b:3.8"], ["b", "b:3.8"]),
         (["amqp://localhost:5672/%2F"], ["amqp://localhost:5672/%2F"]),
