@@ -3,6 +3,8 @@
 # REPORT=DIR is where results and pages go.
 
 REPORT ?= report
+# CHAPTER="message_ttl routing" puts these chapters to the test, and no others.
+CLAIMS := $(if $(CHAPTER),$(CHAPTER:%=tests/test_%.py),tests --ignore=tests/harness)
 SABOTAGE ?= all
 # The versions whose results are published.
 VERSIONS ?= 3.8 3.10 4.0 4.3
@@ -21,17 +23,17 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 claims: broker ## put every claim to the test
-	@$(RUN) pytest tests --ignore=tests/harness --claims-report=$(REPORT) $(ARGS)
+	@$(RUN) pytest $(CLAIMS) --claims-report=$(REPORT) $(ARGS)
 
 test: lint broker ## everything: lint, the suite's own tests, every claim
 	@$(RUN) pytest tests -n 2 $(ARGS)
 
 sabotage: broker ## put the claims to the test on brokers that are broken on purpose (SABOTAGE="must" or names, default all)
-	@$(RUN) pytest tests --ignore=tests/harness $(addprefix --sabotage=,$(SABOTAGE)) \
+	@$(RUN) pytest $(CLAIMS) $(addprefix --sabotage=,$(SABOTAGE)) \
 		--claims-report=$(REPORT)/sabotage $(ARGS)
 
 soak: broker ## put every claim to the test N times (default 50), under STRAIN="busy latency pulses quota" if you like
-	@$(RUN) pytest tests --ignore=tests/harness --rounds=$(N) $(addprefix --strain=,$(STRAIN)) \
+	@$(RUN) pytest $(CLAIMS) --rounds=$(N) $(addprefix --strain=,$(STRAIN)) \
 		--claims-report=$(REPORT)/soak $(ARGS)
 
 endings: broker ## end pytest at N random moments (default 50): nothing is left, the next run is clean
@@ -51,8 +53,8 @@ format: .venv/made ## format the code, mend what can be mended
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-docs: broker ## put every claim to the test on VERSIONS, and on broken brokers; publish this in docs/ and README.md
-	@RABBITMQ="$(VERSIONS)" $(RUN) pytest tests --ignore=tests/harness --claims-strict --claims-report=$(REPORT) $(ARGS)
+docs: broker ## put every claim (CHAPTER=… its own) to the test on VERSIONS and broken brokers; publish this in docs/
+	@RABBITMQ="$(VERSIONS)" $(RUN) pytest $(CLAIMS) --claims-strict --claims-report=$(REPORT) $(ARGS)
 	@RABBITMQ="$(lastword $(VERSIONS))" $(MAKE) sabotage SABOTAGE=must
 	@$(RUN) fixtures.report.docs $(REPORT) $(REPORT)/sabotage
 

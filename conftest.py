@@ -13,5 +13,6 @@ pytest_plugins = [
     "fixtures.suite.recorder",
     "fixtures.suite.explain",
     "fixtures.suite.verdicts",
+    "fixtures.suite.failures",
     "fixtures.suite.terminal",
 ]

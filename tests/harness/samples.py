@@ -108,6 +108,24 @@ def of(
     )
 
 
+def many(count: int, prefix: str = "image:my.registry/rabbitmq:") -> Results:
+    """Two chapters on as many brokers as are wanted; here and there something is not as everywhere else."""
+    names = [f"{3 + n // 10}.{n % 10}" for n in range(count)]
+    targets = [target(f"{name}.{n}", prefix + name) for n, name in enumerate(names)]
+    claims = ["plain.holds", "plain.holds-too", "odd.differs", "odd.a-claim-whose-name-is-as-long-as-names-get-here"]
+    found = of(
+        targets, [case(claim, on.name, name=f"test_it[{k}]") for on in targets for claim in claims for k in "ab"]
+    )
+    for n, on in enumerate(targets):
+        one, other = found.cases_of("odd.differs", on.name)
+        one.verdict, one.reason = ("not applicable", "no rabbitmqctl") if n % 3 == 1 else ("holds", "")
+        long, _ = found.cases_of(claims[-1], on.name)
+        if n == count - 1:
+            long.verdict, long.reason = "refuted", "assert [1] == [2]"
+            other.verdict, other.reason = "not established", "no restart"
+    return found
+
+
 def kill_run() -> Results:
     """A run in which everything comes up that can become of a claim under a sabotage."""
     names = ["none", "acks-swallowed", "priority-ignored", "nobody-notices", "cannot-be-run"]

@@ -9,8 +9,8 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from fixtures.brokers import Broker
-from fixtures.report import pages
-from fixtures.report.results import Results, merge
+from fixtures.report import pages, published
+from fixtures.report.results import Results, merge, read
 from tests.harness import samples
 from tests.harness.conftest import Project
 from tests.harness.samples import broken, case, target
@@ -222,6 +222,36 @@ def test_everybody_can_use_the_page(page: Page, both_report: Path, width: int, s
     assert found.violations_count == 0, found.generate_report()
 
 
+def test_matrix_of_many_brokers_has_marks(page: Page, tmp_path: Path) -> None:
+    """With a legend, and with words for those who do not see the marks; the page itself does not scroll sideways."""
+    written(samples.many(20), tmp_path)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"file://{tmp_path}/index.html")
+
+    assert page.locator("#claims thead th").all_inner_texts()[:3] == ["Claim", "3.0.0", "3.1.1"]
+    cells = page.locator("#claims tr[data-claim='odd.differs'] td")
+    assert [cell.locator(".verdict").inner_text() for cell in cells.all()][17:] == ["✓", "✓", "±!"]
+    assert "- 1 not applicable, ? 1 not established not as expected" in (cells.last.text_content() or "")
+    assert page.get_by_text("✓ holds; ± not alike in all cases; ! not as expected").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_pages_of_published_results_claim_nothing_that_is_not_kept(page: Page, tmp_path: Path) -> None:
+    """No times, no sources, no pictures of what simply holds: the page does not say that there was nothing."""
+    published.write(merge([samples.kill_run(), RESULTS]), None, tmp_path / "docs" / "results")
+    written(read(tmp_path / "docs"), tmp_path)
+    page.goto(f"file://{tmp_path}/index.html#load-balancing.round-robin")
+
+    article = page.locator("article:target")
+    assert article.locator("svg").count() == 0
+    assert article.get_by_text("How it is tested: test_it").is_visible()
+    assert page.locator("#targets").locator("xpath=..").get_by_role("row").nth(1).inner_text().count("not kept") == 2
+    page.goto(f"file://{tmp_path}/evidence/load-balancing.round-robin.html")
+    assert page.get_by_text("Nothing happened").count() == 0
+
+
 def test_print_shows_all_and_no_controls(page: Page, report: Path) -> None:
     """Filters and links for jumping are of no use on paper."""
     page.goto(f"file://{report}/index.html")
@@ -352,21 +382,20 @@ def test_picture_that_is_wide_is_not_made_to_fit(page: Page, tmp_path: Path) -> 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_two_thousand_cases_open_in_less_than_a_second(page: Page, tmp_path: Path) -> None:
-    """With 60 sabotages of 47 claims. The fastest of five: the page is measured, not what else the machine does."""
+def large(cases: int) -> Results:
+    """50 claims on five brokers, with this many cases each, and 60 sabotages that refute every sixth claim."""
     versions = ["3.8.9", "3.10.8", "3.13.7", "4.0.5", "4.3.6"]
     ledger = samples.LEDGER * 3
     claims = [f"chapter-{n % 5}.claim-{n}" for n in range(50)]
     many = samples.of(
         [target(version) for version in versions],
         [
-            case(claim, version, name=f"test_it[{k}]", ledger=ledger[: 12 + k])
+            case(claim, version, name=f"test_it[{k}]", ledger=ledger[: 12 + k % 8])
             for version in versions
             for claim in claims
-            for k in range(8)
+            for k in range(cases)
         ],
     )
-    assert len(many.cases) == 2000
     sabotages = [f"sabotage-{n}" for n in range(60)]
     against = samples.of(
         [broken("4.3.6", name) for name in sabotages],
@@ -376,18 +405,24 @@ def test_two_thousand_cases_open_in_less_than_a_second(page: Page, tmp_path: Pat
             if (n + m) % 6 == 0
             else case(claim, f"4.3.6+{name}", name=f"test_it[{k}]", ledger=[])
             for m, name in enumerate(sabotages)
-            for n, claim in enumerate(claims[:47])
-            for k in range(8)
+            for n, claim in enumerate(claims[:48])
+            for k in range(cases)
         ],
     )
-    written(merge([against, many]), tmp_path)
+    return merge([against, many])
 
-    def opened() -> float:
-        page.goto(f"file://{tmp_path}/index.html")
-        return float(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
 
-    assert min(opened() for _ in range(5)) < 1000  # milliseconds
-    assert page.locator("details.broken").count() == 47 * 60 // 6  # one picture each, not one per case
+def test_page_of_two_thousand_cases_is_quick(page: Page, tmp_path: Path) -> None:
+    """It takes less than a second of computing to open, however long that is by the clock of a busy machine."""
+    written(large(cases=8), tmp_path)
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    page.goto(f"file://{tmp_path}/index.html")
+
+    took = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+    assert 0 < took["TaskDuration"] < 1  # seconds of the thread that draws the page
+    assert page.locator("details.broken").count() == 48 * 60 // 6  # one picture each, not one per case
 
 
 def test_cut_short_run_says_so(page: Page, tmp_path: Path) -> None:
