@@ -1,6 +1,7 @@
 """What the suite's own tests stand on: small projects of their own, on which pytest runs for real."""
 
 import io
+import json
 import os
 import secrets
 import signal
@@ -22,7 +23,6 @@ from tests.harness import leftovers
 
 CATALOGUE = """
 title = "Chapter"
-order = 1
 introduction = "A chapter."
 [[claim]]
 id = "chapter.claim"
@@ -79,8 +79,17 @@ class Project:
         self.catalogue(CATALOGUE)
 
     def catalogue(self, text: str, name: str = "chapter") -> None:
-        """Write a chapter of the catalogue."""
-        (self.folder / "claims" / f"{name}.toml").write_text(text)
+        """Write a chapter of the catalogue; its document has all chapters there are."""
+        claims = self.folder / "claims"
+        (claims / f"{name}.toml").write_text(text)
+        self.contents(*sorted(file.stem for file in claims.glob("*.toml") if file.stem != "contents"))
+
+    def contents(self, *chapters: str, title: str = "Document", more: str = "") -> None:
+        """Write the list of documents: one with these chapters, and what more there is."""
+        (self.folder / "claims" / "contents.toml").write_text(
+            f'[[document]]\ntitle = "{title}"\nsource = "nowhere"\nintroduction = "A document."\n'
+            f"chapters = {json.dumps(chapters)}\n{more}"
+        )
 
     def plugin(self, source: str) -> None:
         """Have its runs do this too, in every process: the end of its conftest.py."""

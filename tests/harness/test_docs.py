@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from fixtures.claims.catalogue import Catalogue
 from fixtures.housekeeping.commands import PROJECT
-from fixtures.report import docs, kills, matrix, results
+from fixtures.report import controls, docs, kills, matrix, results
 from tests.harness import samples
 from tests.harness.samples import case, target
 
@@ -48,7 +48,8 @@ def test_every_claim_was_put_to_the_test_on_every_published_version(published: r
         for claim in published.claims():
             cases = published.cases_of(claim.id, found.name)
             assert cases, f"{claim.id} on {found.name}: {AGAIN}"
-            assert all(one.as_expected and one.verdict != "not applicable" for one in cases), claim.id
+            assert all(one.as_expected and not one.left_out for one in cases), claim.id
+    assert list(controls.unproven(published)) == []
 
 
 def test_every_claim_was_refuted_by_the_broken_brokers_that_it_names(published: results.Results) -> None:
@@ -104,8 +105,17 @@ def test_nothing_of_the_machine_is_published() -> None:
             samples.of([target("4.3.6")], [case("a.one", "4.3.6", "refuted", expected="holds")]),
             "not as expected: a.one",
         ),
+        (samples.of([target("4.3.6")], [case("a.one", "4.3.6", "not applicable")]), "not as expected: a.one"),
+        (
+            samples.of(
+                [target("4.3.6")],
+                [case("a.one", "4.3.6"), case("a.two", "4.3.6", "not applicable", expected="not applicable")],
+                controls={"a.one": ["a.two"]},
+            ),
+            "its control a.two was not put to the test",
+        ),
     ],
-    ids=["cut-short", "not-as-expected"],
+    ids=["cut-short", "not-as-expected", "not-applicable", "without-control"],
 )
 def test_half_a_run_is_not_published(tmp_path: Path, found: results.Results, words: str) -> None:
     """One line says why, and nothing is written."""
