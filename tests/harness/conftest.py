@@ -82,13 +82,10 @@ class Project:
         """Write a chapter of the catalogue; its document has all chapters there are."""
         claims = self.folder / "claims"
         (claims / f"{name}.toml").write_text(text)
-        self.contents(*sorted(file.stem for file in claims.glob("*.toml") if file.stem != "contents"))
-
-    def contents(self, *chapters: str, title: str = "Document", more: str = "") -> None:
-        """Write the list of documents: one with these chapters, and what more there is."""
-        (self.folder / "claims" / "contents.toml").write_text(
-            f'[[document]]\ntitle = "{title}"\nsource = "nowhere"\nintroduction = "A document."\n'
-            f"chapters = {json.dumps(chapters)}\n{more}"
+        chapters = sorted(file.stem for file in claims.glob("*.toml") if file.stem != "contents")
+        (claims / "contents.toml").write_text(
+            '[[document]]\ntitle = "Document"\nsource = "nowhere"\nintroduction = "A document."\n'
+            f"chapters = {json.dumps(chapters)}\n"
         )
 
     def plugin(self, source: str) -> None:
