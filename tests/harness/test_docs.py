@@ -27,9 +27,10 @@ def test_published_claims_are_those_of_the_catalogue(published: results.Results)
     """Each with its sentence, its reason, its control and its deviations, in the same order."""
 
     def facts(claim: object) -> list[object]:
-        names = ("id", "section", "sentence", "why", "source", "document", "control", "refuted_by")
-        deviations = [(d.when, d.because, d.source) for d in claim.deviations]  # type: ignore[attr-defined]
-        return [*(getattr(claim, name) for name in names), deviations]
+        names = ("id", "section", "sentence", "why", "source", "document", "about", "control", "refuted_by", "conf")
+        needs = [(n.when, n.because, n.source) for n in claim.needs]  # type: ignore[attr-defined]
+        deviations = [(d.when, d.because, d.source, d.may) for d in claim.deviations]  # type: ignore[attr-defined]
+        return [*(getattr(claim, name) for name in names), needs, deviations]
 
     catalogue = Catalogue(PROJECT / "claims")
 

@@ -241,6 +241,16 @@ def test_differences_are_sentences(verdicts: Sequence[results.Verdict], sentence
     assert [difference.sentence for difference in matrix.differences(found)] == ([sentence] if sentence else [])
 
 
+def test_what_a_program_prints_is_no_difference_between_brokers() -> None:
+    """A claim about the project's own programs says nothing about a broker."""
+    found = samples.of([target("3.8.9"), target("4.0.5")], [case("a.one", "3.8.9"), case("a.one", "4.0.5", "refuted")])
+    assert matrix.differences(found)
+
+    found.claim("a.one").about = "the programs"
+
+    assert matrix.differences(found) == []
+
+
 def test_difference_of_some_cases_names_what_they_have_in_common() -> None:
     """And the known deviation's reason and source."""
     rows: list[tuple[str, str, results.Verdict, str]] = [
