@@ -186,6 +186,7 @@ def test_unknown_claim_is_refused_with_the_nearest_ids(project: Project) -> None
 @pytest.mark.parametrize(
     ("when", "word"),
     [
+        ("", "no condition"),
         ("version ~ 4", "no condition"),
         ("version >= four", "no version"),
         ("queue_type > classic", "order"),

@@ -28,7 +28,7 @@ def test_published_claims_are_those_of_the_catalogue(published: results.Results)
 
     def facts(claim: object) -> list[object]:
         names = ("id", "section", "sentence", "why", "source", "document", "about", "control", "refuted_by", "conf")
-        needs = [(n.when, n.because, n.source) for n in claim.needs]  # type: ignore[attr-defined]
+        needs = [(n.when, n.because, n.source, n.cases) for n in claim.needs]  # type: ignore[attr-defined]
         deviations = [(d.when, d.because, d.source, d.may) for d in claim.deviations]  # type: ignore[attr-defined]
         return [*(getattr(claim, name) for name in names), needs, deviations]
 

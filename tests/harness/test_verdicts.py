@@ -131,6 +131,16 @@ def test_strict_run_accepts_what_is_not_applicable_only_where_an_entry_says_so(
     assert (project.folder / "ran").exists() is (not reason)
 
 
+def test_need_of_some_cases_is_no_need_of_the_others(project: Project, broker: Broker) -> None:
+    """They are put to the test."""
+    project.catalogue(CATALOGUE + NEED.format(when="version >= 99") + 'cases = "n == 1"\n')
+    project.tests('@claim("chapter.claim")\n@pytest.mark.parametrize("n", [1, 2])\ndef test_it(scene, n): pass\n')
+
+    project.run("--rabbitmq", broker.url)
+
+    assert [case.verdict for case in project.results.cases] == ["not applicable", "holds"]
+
+
 def test_what_does_not_apply_is_not_arranged(project: Project, target_name: str) -> None:
     """It shares a restart with others, but not its arrangement, which the broker may not be able to make."""
     project.catalogue(CATALOGUE + OTHER + NEED.format(when="version >= 99"))
