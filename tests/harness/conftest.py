@@ -1,6 +1,7 @@
 """What the suite's own tests stand on: small projects of their own, on which pytest runs for real."""
 
 import io
+import json
 import os
 import secrets
 import signal
@@ -24,7 +25,6 @@ from tests.harness import leftovers
 
 CATALOGUE = """
 title = "Chapter"
-order = 1
 introduction = "A chapter."
 [[claim]]
 id = "chapter.claim"
@@ -121,8 +121,14 @@ class Project:
         self.catalogue(CATALOGUE)
 
     def catalogue(self, text: str, name: str = "chapter") -> None:
-        """Write a chapter of the catalogue."""
-        (self.folder / "claims" / f"{name}.toml").write_text(text)
+        """Write a chapter of the catalogue; its document has all chapters there are."""
+        claims = self.folder / "claims"
+        (claims / f"{name}.toml").write_text(text)
+        chapters = sorted(file.stem for file in claims.glob("*.toml") if file.stem != "contents")
+        (claims / "contents.toml").write_text(
+            '[[document]]\ntitle = "Document"\nsource = "nowhere"\nintroduction = "A document."\n'
+            f"chapters = {json.dumps(chapters)}\n"
+        )
 
     def plugin(self, source: str) -> None:
         """Have its runs do this too, in every process: the end of its conftest.py."""
@@ -132,10 +138,7 @@ class Project:
     def tests(self, body: str, name: str = "chapter") -> None:
         """Write a chapter's test module; what chapters import is imported already."""
         (self.folder / "tests" / f"test_{name}.py").write_text(
-            "import time\nimport pytest\nfrom pathlib import Path\n"
-            "from fixtures.brokers import NotApplicable, Restart\n"
-            "from fixtures.claims.catalogue import claim\n"
-            "from fixtures.suite.turns import after_restart, after_silence\n\n" + body
+            "import time\nimport pytest\nfrom pathlib import Path\nfrom fixtures.vocabulary import *\n\n" + body
         )
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":

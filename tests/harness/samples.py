@@ -77,8 +77,9 @@ def of(
     cases: Sequence[Case],
     complete: bool = True,
     refuted_by: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    controls: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Results:
-    """Results with the chapters and claims that the cases name, and the sabotages that must refute these."""
+    """Results with the chapters and claims that the cases name, what must refute these, and their controls."""
     chapters: dict[str, Chapter] = {}
     for claim in dict.fromkeys(case.claim for case in cases):
         name = claim.partition(".")[0].replace("-", "_")
@@ -86,10 +87,11 @@ def of(
         chapter.claims.append(
             Claim(
                 claim,
-                "1",
                 f"It is so with `{claim}`.",
                 "Because.",
                 "https://www.rabbitmq.com/docs",
+                section="1",
+                control=tuple(controls.get(claim, ())),
                 refuted_by=tuple(refuted_by.get(claim, ())),
                 deviations=(DEVIATION,),
                 tests=[results.Test("test_it", "def test_it(scene):\n    assert scene\n")],

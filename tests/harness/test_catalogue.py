@@ -1,5 +1,7 @@
 """The catalogue is held against the tests, and says what is wrong with it in one clear error."""
 
+from pathlib import Path
+
 import pytest
 from packaging.version import Version
 
@@ -29,6 +31,84 @@ def test_claims_have_a_source_and_a_reason() -> None:
             assert entry.source, entry.id
             assert entry.why, entry.id
             assert entry.id.startswith(name.replace("_", "-") + "."), entry.id
+
+
+def test_claims_about_the_programs_are_those_that_come_from_them() -> None:
+    """What no broker can make false has no source at RabbitMQ, and the other way round."""
+    claims = Catalogue(PROJECT / "claims").claims.values()
+
+    assert {entry.id for entry in claims if entry.about == "the programs"} == {
+        entry.id for entry in claims if "fixtures/programs/" in entry.source
+    }
+
+
+def test_documents_and_chapters_are_read_in_the_order_in_which_they_are_listed(tmp_path: Path) -> None:
+    """Not in that of their files' names."""
+    catalogue = written(tmp_path, document("First", "b", "c") + document("Second", "a"), "a", "b", "c")
+
+    assert [found.title for found in catalogue.documents] == ["First", "Second"]
+    assert list(catalogue.chapters) == ["b", "c", "a"]
+
+
+@pytest.mark.parametrize(
+    ("contents", "chapters", "words"),
+    [
+        (None, "a", "claims/contents.toml is missing"),
+        (["First", "a"], "ab", "claims/contents.toml: no document lists the chapter 'b'"),
+        (["First", "a", "basic_qeue"], "a", "'First' lists 'basic_qeue', but there is no basic_qeue.toml"),
+        (["First", "a"], ["basic_queue"], "'First' lists 'a', but there is no a.toml"),
+        (["First", "a", "a"], "a", "the chapter 'a' is in 'First' and in 'First'"),
+        (["First"], "", "the document 'First' has no chapter"),
+    ],
+    ids=["no-contents", "not-listed", "no-file", "no-file-like-it", "twice", "empty"],
+)
+def test_contents_that_do_not_fit_the_chapters_are_refused(
+    tmp_path: Path, contents: list[str] | None, chapters: list[str], words: str
+) -> None:
+    """One line names the document and the file."""
+    with pytest.raises(pytest.UsageError, match=words):
+        written(tmp_path, document(*contents) if contents else None, *chapters)
+
+
+def test_chapter_in_two_documents_is_refused(tmp_path: Path) -> None:
+    """It belongs to one."""
+    with pytest.raises(pytest.UsageError, match="the chapter 'a' is in 'First' and in 'Second'"):
+        written(tmp_path, document("First", "a") + document("Second", "a"), "a")
+
+
+def test_claim_names_its_section_where_the_document_has_sections(tmp_path: Path) -> None:
+    """Elsewhere it has none to name."""
+    assert written(tmp_path / "without", document("First", "a"), "a").claims["a.claim"].section == ""
+
+    with pytest.raises(pytest.UsageError, match=r"claims/a.toml: claim 'a.claim' names no section of 'First'"):
+        written(tmp_path / "with", document("First", "a") + "sections = true\n", "a")
+
+
+@pytest.mark.parametrize("line", ["heartbeat", "heartbeat = ", "# heartbeat = 33", "heartbeat = 1\\nx = 2"])
+def test_setting_that_is_no_line_of_a_configuration_is_refused(tmp_path: Path, line: str) -> None:
+    """Before a broker stumbles over it."""
+    with pytest.raises(pytest.UsageError, match="is no line such as 'heartbeat = 30'"):
+        written(tmp_path, document("First", "a"), "a", more=f'conf = ["{line}"]\n')
+
+
+def document(title: str, *chapters: str) -> str:
+    """An entry of contents.toml."""
+    return (
+        f'[[document]]\ntitle = "{title}"\nsource = "nowhere"\nintroduction = "A document."\n'
+        f"chapters = {list(chapters)}\n"
+    )
+
+
+def written(folder: Path, contents: str | None, *chapters: str, more: str = "") -> Catalogue:
+    """A catalogue of these chapters, with one claim each and without sections; `more` is written behind the claims."""
+    claims = folder / "claims"
+    claims.mkdir(parents=True)
+    if contents:
+        (claims / "contents.toml").write_text(contents)
+    for name in chapters:
+        text = CATALOGUE.replace("chapter.claim", f"{name}.claim").replace('section = "1"\n', "")
+        (claims / f"{name}.toml").write_text(text + more)
+    return Catalogue(claims)
 
 
 def test_every_claim_has_a_sabotage_made_for_it_and_every_sabotage_a_claim() -> None:
@@ -105,11 +185,18 @@ def test_unknown_claim_is_refused_with_the_nearest_ids(project: Project) -> None
 
 @pytest.mark.parametrize(
     ("when", "word"),
-    [("version ~ 4", "no condition"), ("version >= four", "no version"), ("queue_type > classic", "order")],
+    [
+        ("", "no condition"),
+        ("version ~ 4", "no condition"),
+        ("version >= four", "no version"),
+        ("queue_type > classic", "order"),
+        ("stream == supported", "near it: streams"),
+    ],
 )
-def test_bad_condition_is_refused(project: Project, when: str, word: str) -> None:
-    """A deviation's condition that cannot be read is quoted."""
-    project.catalogue(CATALOGUE + f'[[claim.deviations]]\nwhen = "{when}"\nbecause = "so"\nsource = "there"\n')
+@pytest.mark.parametrize("entry", ["deviations", "needs"])
+def test_bad_condition_is_refused(project: Project, entry: str, when: str, word: str) -> None:
+    """A condition that cannot be read, or asks what no broker can be asked, is quoted."""
+    project.catalogue(CATALOGUE + f'[[claim.{entry}]]\nwhen = "{when}"\nbecause = "so"\nsource = "there"\n')
     project.tests(TEST)
 
     project.ask("--rabbitmq", "local").assert_one_clear_error("chapter.claim", word)

@@ -12,7 +12,8 @@ from packaging.version import Version
 
 from fixtures.brokers import Broker
 from fixtures.housekeeping.commands import PROJECT
-from fixtures.report import compare, docs, kills, matrix, published, results
+from fixtures.ledger.ledger import from_json, to_json
+from fixtures.report import compare, controls, docs, kills, matrix, published, results
 from fixtures.report.results import Results
 from tests.harness import samples
 from tests.harness.conftest import Project
@@ -40,7 +41,8 @@ def test_every_published_claim_was_put_to_the_test_on_every_published_version(th
         for claim in there.claims():
             cases = there.cases_of(claim.id, found.name)
             assert cases, f"{claim.id} on {found.name}: {AGAIN}"
-            assert all(one.as_expected and one.verdict != "not applicable" for one in cases), claim.id
+            assert all(one.as_expected and not one.left_out for one in cases), claim.id
+    assert list(controls.unproven(there)) == []
 
 
 def test_every_published_claim_was_refuted_by_the_broken_brokers_that_it_names(there: Results) -> None:
@@ -182,8 +184,8 @@ def test_renewing_what_is_as_it_was_changes_nothing(make_docs: Callable[[Results
         *CHAPTERS,
         seconds=7.0,
         ledger=[
-            entry | {"at": entry["at"] + 1.5} | ({"queue": "claims-77-8-queue-1"} if "queue" in entry else {})
-            for entry in samples.LEDGER
+            from_json([entry | {"at": 1.5} | ({"queue": "claims-77-8-queue-1"} if "queue" in entry else {})])[0]
+            for entry in to_json(samples.LEDGER)
         ],
     )
 
@@ -252,6 +254,20 @@ def untested() -> Results:
     return found
 
 
+def not_applicable() -> Results:
+    found = run_of(*CHAPTERS)
+    found.cases[0].verdict = "not applicable"
+    return found
+
+
+def without_control() -> Results:
+    found = run_of(*CHAPTERS)
+    found.claim("b.three").control = ("a.one",)
+    for one in found.cases_of("a.one", "4.3"):
+        one.verdict = one.expected = "not applicable"
+    return found
+
+
 def cut_short() -> Results:
     found = run_of(*CHAPTERS)
     found.complete = False
@@ -263,6 +279,8 @@ def cut_short() -> Results:
     [
         (cut_short, "that run was cut short"),
         (surprising, "not as expected: a.one"),
+        (not_applicable, "not as expected: a.one"),
+        (without_control, "its control a.one was not put to the test"),
         (untested, "not put to the test: a.two on 4.3, b.three under acks-swallowed"),
     ],
 )

@@ -6,6 +6,7 @@ Examples are the same in every run. `FUZZ=5000` looks at as many new ones, which
 import json
 import os
 import tempfile
+import tomllib
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,7 +21,8 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from fixtures.brokers.targets import parse
-from fixtures.claims.catalogue import Catalogue, Deviation, conditions
+from fixtures.claims.catalogue import Catalogue, Deviation
+from fixtures.claims.conditions import conditions
 from fixtures.housekeeping import waiting
 from fixtures.ledger.event import Body, Event, LongBody
 from fixtures.ledger.ledger import AnyEvent, to_json
@@ -95,12 +97,13 @@ def mutated(draw: st.DrawFn, tree: Any, values: st.SearchStrategy[Any] = JSON) -
     """A tree with something in it replaced, removed, renamed or added."""
     changed = json.loads(json.dumps(tree))
     for _ in range(draw(st.integers(1, 3))):
-        *way, last = draw(st.sampled_from(list(places(changed)) or [("",)]))
+        left = list(places(changed))
+        if not left:
+            break
+        *way, last = draw(st.sampled_from(left))
         inner = changed
         for key in way:
             inner = inner[key]
-        if inner is changed and not isinstance(changed, dict | list):
-            break
         match draw(st.sampled_from(["replace", "replace", "remove", "rename", "add"])):
             case "replace":
                 inner[last] = draw(values if draw(st.booleans()) else _like(inner[last]))
@@ -120,7 +123,6 @@ def mutated(draw: st.DrawFn, tree: Any, values: st.SearchStrategy[Any] = JSON) -
 
 CHAPTER: dict[str, Any] = {
     "title": "Chapter",
-    "order": 1,
     "introduction": "A chapter.",
     "claim": [
         {
@@ -131,23 +133,34 @@ CHAPTER: dict[str, Any] = {
             "source": "nowhere",
             "control": ["chapter.claim"],
             "refuted_by": [],
+            "needs": [{"when": "streams == supported", "because": "so", "source": "there"}],
             "deviations": [{"when": "version >= 4.3", "because": "so", "source": "there"}],
         }
     ],
 }
 
 
-def read_catalogue(content: bytes) -> None:
+CONTENTS = """
+[[document]]
+title = "Document"
+source = "nowhere"
+introduction = "A document."
+chapters = ["chapter"]
+"""
+
+
+def read_catalogue(content: bytes, contents: bytes = CONTENTS.encode()) -> None:
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "contents.toml").write_bytes(contents)
         (Path(folder) / "chapter.toml").write_bytes(content)
         refused = refusal(lambda: Catalogue(Path(folder)), pytest.UsageError)
-    assert not refused or "chapter.toml" in refused or refused.startswith("claim '")
+    assert not refused or "chapter.toml" in refused or "contents.toml" in refused or refused.startswith("claim '")
 
 
 @given(st.binary(max_size=200) | TEXT.map(lambda text: text.encode(errors="surrogatepass")))
 @example(b"\xff\xfe")
 @example(b"a=" + b"[" * 5000)
-@example(b"order = " + b"9" * 5000)
+@example(b"title = " + b"9" * 5000)
 def test_any_bytes_for_a_catalogue(content: bytes) -> None:
     """They are refused by name, or are a chapter."""
     read_catalogue(content)
@@ -179,6 +192,14 @@ def test_a_catalogue_with_anything_in_it_changed(chapter: Any) -> None:
     if isinstance(chapter, dict):
         text = "".join(f"{json.dumps(key)} = {as_toml(value)}\n" for key, value in chapter.items())
         read_catalogue(text.encode())
+
+
+@given(mutated(tomllib.loads(CONTENTS)))
+def test_contents_with_anything_in_them_changed(contents: Any) -> None:
+    """The same for the list of documents."""
+    if isinstance(contents, dict):
+        text = "".join(f"{json.dumps(key)} = {as_toml(value)}\n" for key, value in contents.items())
+        read_catalogue(CATALOGUE.encode(), text.encode())
 
 
 FACTS = {"version": Version("4.0.5"), "queue_type": "quorum"}

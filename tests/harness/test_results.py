@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from fixtures.brokers import Broker
 from fixtures.housekeeping.commands import PROJECT
 from fixtures.housekeeping.waiting import wait_until
-from fixtures.report import compare, markdown, matrix, results
+from fixtures.report import compare, controls, markdown, matrix, results
 from fixtures.report.results import Case, Results
 from tests.harness import samples
 from tests.harness.conftest import CATALOGUE, Project
@@ -240,6 +241,38 @@ def test_differences_are_sentences(verdicts: Sequence[results.Verdict], sentence
     )
 
     assert [difference.sentence for difference in matrix.differences(found)] == ([sentence] if sentence else [])
+
+
+NEVER: dict[str, Any] = {"verdict": "not applicable", "expected": "not applicable"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "unproven"),
+    [
+        ({}, {}, []),
+        (NEVER, {}, []),
+        (NEVER, NEVER, ["a.two", "a.three"]),
+        ({"verdict": "not applicable"}, {}, ["a.two"]),
+        ({"verdict": "not established"}, {}, ["a.two"]),
+        (NEVER, {"verdict": "not established"}, ["a.two", "a.three"]),
+    ],
+)
+def test_claim_stands_on_its_controls(first: dict[str, Any], second: dict[str, Any], unproven: list[str]) -> None:
+    """Each that applies to the broker was put to the test, and at least one is."""
+    cases = [case("a.one", "4.0"), case("a.two", "4.0", **first), case("a.three", "4.0", **second)]
+    found = samples.of([target("4.0")], cases, controls={"a.one": ["a.two", "a.three"]})
+
+    assert [one.control for one in controls.unproven(found)] == unproven
+
+
+def test_what_a_program_prints_is_no_difference_between_brokers() -> None:
+    """A claim about the project's own programs says nothing about a broker."""
+    found = samples.of([target("3.8.9"), target("4.0.5")], [case("a.one", "3.8.9"), case("a.one", "4.0.5", "refuted")])
+    assert matrix.differences(found)
+
+    found.claim("a.one").about = "the programs"
+
+    assert matrix.differences(found) == []
 
 
 def test_difference_of_some_cases_names_what_they_have_in_common() -> None:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 import pytest
 
 from fixtures.brokers import Broker
+from fixtures.brokers.targets import parse
 from tests.harness.conftest import CATALOGUE, Project, Run
 
 DEVIATION = '[[claim.deviations]]\nwhen = "version >= 0"\nbecause = "it is different here"\nsource = "there"\n'
+
+OTHER = CATALOGUE[CATALOGUE.index("[[claim]]") :].replace("chapter.claim", "chapter.other")
 
 HOLDS = "assert True"
 REFUTED = "assert False, 'observed'"
@@ -18,10 +21,12 @@ REFUTED = "assert False, 'observed'"
 OUTCOMES = {
     "holds": (HOLDS, "holds", False),
     "asserts": (REFUTED, "refuted", True),
-    "does_not_raise": ("with pytest.raises(ValueError): pass", "refuted", True),
+    "is_not_refused": ("assert refusal(lambda: scene.queue()) == Closed('channel', 406)", "refuted", True),
+    "does_not_raise": ("with pytest.raises(ValueError): pass", "not established", True),
+    "is_refused": ("scene.exchange('no-such-type')", "not established", True),
     "misses_a_deadline": ("scene.wait_until(lambda: False, 'pigs fly', within=0.1)", "refuted", True),
     "has_an_error": ("raise OSError('the arrangement failed')", "not established", True),
-    "has_no_queue": ("scene.receiver('late', 'no such queue')", "not established", True),
+    "has_no_queue": ("scene.receiver('late', scene.undeclared_queue())", "not established", True),
     "does_not_apply": ("raise NotApplicable('not this broker')", "not applicable", False),
     "is_out_of_reach": ("scene.broker.rabbitmqctl('status')", "not applicable", False),
 }
@@ -87,7 +92,7 @@ def test_failure_shows_the_claim_and_who_got_what(project: Project, broker: Brok
 
     assert "waited 0.5 s until pigs fly; busy got 1" in output
     assert "claim:    Something is so." in output
-    assert "publishes, confirmed" in output
+    assert "is confirmed: message 1" in output
 
 
 def test_failed_arrangement_fails_its_own_test_only(project: Project, target_name: str) -> None:
@@ -104,3 +109,152 @@ def test_failed_arrangement_fails_its_own_test_only(project: Project, target_nam
     run = project.run("--rabbitmq", target_name)
 
     assert "1 passed, 1 error" in run.output, run.output
+
+
+NEED = '[[claim.needs]]\nwhen = "{when}"\nbecause = "it came later"\nsource = "there"\n'
+
+
+@pytest.mark.parametrize(
+    ("when", "expected", "code", "reason"),
+    [
+        ("version >= 99", "not applicable", 0, "it came later (version is "),
+        ("deprecated.no_such_feature == permitted", "holds", 1, "cannot be found out here"),
+        ("version >= 0", "holds", 0, ""),
+    ],
+    ids=["unmet", "unknown", "met"],
+)
+def test_strict_run_accepts_what_is_not_applicable_only_where_an_entry_says_so(
+    project: Project, broker: Broker, when: str, expected: str, code: int, reason: str
+) -> None:
+    """Where a need is not met the test is not run; where nobody knows whether it is met, that is no excuse."""
+    project.catalogue(CATALOGUE + NEED.format(when=when))
+    project.tests('@claim("chapter.claim")\ndef test_it(scene): Path("ran").touch()\n')
+
+    run = project.run("--rabbitmq", broker.url, "--claims-strict")
+
+    assert run.code == code, run.output
+    [case] = project.results.cases
+    assert (case.verdict, case.expected) == ("not applicable" if reason else "holds", expected)
+    assert reason in case.reason
+    assert (project.folder / "ran").exists() is (not reason)
+
+
+def test_need_of_some_cases_is_no_need_of_the_others(project: Project, broker: Broker) -> None:
+    """They are put to the test."""
+    project.catalogue(CATALOGUE + NEED.format(when="version >= 99") + 'cases = "n == 1"\n')
+    project.tests('@claim("chapter.claim")\n@pytest.mark.parametrize("n", [1, 2])\ndef test_it(scene, n): pass\n')
+
+    project.run("--rabbitmq", broker.url)
+
+    assert [case.verdict for case in project.results.cases] == ["not applicable", "holds"]
+
+
+def test_what_does_not_apply_is_not_arranged(project: Project, target_name: str) -> None:
+    """It shares a restart with others, but not its arrangement, which the broker may not be able to make."""
+    project.catalogue(CATALOGUE + OTHER + NEED.format(when="version >= 99"))
+    project.tests(
+        "def never(scene): Path('ran').touch()\n"
+        "def sound(scene): return scene.queue()\n"
+        '@claim("chapter.claim")\n@after_restart(sound, Restart.APP)\n'
+        "def test_claim(scene, arranged): assert arranged.exists\n"
+        '@claim("chapter.other")\n@after_restart(never, Restart.APP)\ndef test_other(scene, arranged): pass\n'
+    )
+
+    run = project.run("--rabbitmq", target_name)
+
+    assert "1 passed, 1 skipped" in run.output, run.output
+    assert not (project.folder / "ran").exists()
+
+
+@pytest.mark.parametrize(("body", "code"), [(REFUTED, 0), (HOLDS, 0), ("raise OSError", 1)])
+def test_deviation_that_may_apply_expects_either(project: Project, broker: Broker, body: str, code: int) -> None:
+    """Refuted and holding are both as expected, but the claim has to be put to the test."""
+    project.catalogue(CATALOGUE + DEVIATION + "may = true\n")
+    project.tests(f'@claim("chapter.claim")\ndef test_it(scene):\n    {body}\n')
+
+    run = project.run("--rabbitmq", broker.url)
+
+    assert run.code == code, run.output
+    [case] = project.results.cases
+    assert (case.expected, case.as_expected) == ("either", code == 0)
+
+
+@pytest.mark.parametrize(
+    ("strict", "arguments", "code"),
+    [(False, [], 0), (True, [], 1), (True, ["--claim", "chapter.claim"], 0)],
+    ids=["lenient", "strict", "left-out-by-the-user"],
+)
+def test_claim_that_stands_without_its_control_is_reported(
+    project: Project, broker: Broker, strict: bool, arguments: list[str], code: int
+) -> None:
+    """It holds, but so might anything: nothing came out the other way. Who runs it alone has wanted that."""
+    controlled = CATALOGUE + 'control = ["chapter.other"]\n'
+    project.catalogue(controlled + OTHER + NEED.format(when="version >= 99"))
+    project.tests(
+        '@claim("chapter.claim")\ndef test_claim(scene): pass\n@claim("chapter.other")\ndef test_other(scene): pass\n'
+    )
+
+    run = project.run("--rabbitmq", broker.url, *arguments, *(["--claims-strict"] if strict else []))
+
+    assert run.code == code, run.output
+    said = "its control chapter.other was not put to the test: not applicable, it came later"
+    assert (said in " ".join(run.output.split())) is (not arguments)
+
+
+def test_parameter_that_is_called_as_the_target_stays_in_the_cases_name(project: Project, broker: Broker) -> None:
+    """Only the target itself is taken out, wherever else its name stands."""
+    target = parse(broker.url).id
+    project.tests(
+        '@claim("chapter.claim")\n@pytest.mark.parametrize("turn_to", ["left", "right"])\n'
+        f'@pytest.mark.parametrize("address", [1], ids=["{target}"])\ndef test_it(scene, address, turn_to): pass\n'
+    )
+
+    project.run("--rabbitmq", broker.url)
+
+    assert [case.case for case in project.results.cases] == [f"test_it[{target}-left]", f"test_it[{target}-right]"]
+
+
+CONF = 'conf = ["heartbeat = 33"]\n'
+
+
+def test_claims_with_the_same_settings_share_one_more_broker(project: Project, target_name: str) -> None:
+    """It is the same target to whoever reads the results; its restarts are not those of the other broker."""
+    project.catalogue(CATALOGUE + OTHER + CONF + OTHER.replace("other", "third") + CONF)
+    project.tests(
+        "def arrange(scene): return scene.queue()\n"
+        '@claim("chapter.claim")\n@after_restart(arrange, Restart.APP)\n'
+        "def test_claim(scene, arranged):\n"
+        "    assert scene.heartbeat_proposed() == 60\n    assert len(scene.broker.restarts) == 1\n"
+        '@claim("chapter.other")\ndef test_other(scene):\n'
+        "    assert scene.heartbeat_proposed() == 33\n    assert not scene.broker.restarts\n"
+        "    Path('other').write_text(scene.broker.url)\n"
+        '@claim("chapter.third")\n@after_restart(arrange, Restart.CLEAN)\n'
+        "def test_third(scene, arranged):\n"
+        "    assert scene.heartbeat_proposed() == 33\n    assert len(scene.broker.restarts) == 1\n"
+        "    assert Path('other').read_text() == scene.broker.url\n"
+    )
+
+    run = project.run("--rabbitmq", target_name)
+
+    assert run.code == 0, run.output
+    assert "and 1 more with settings that claims need" in run.output
+    found = project.results
+    assert [target.name for target in found.targets] == [target_name]
+    assert [restart.kind for restart in found.targets[0].restarts] == ["app"]
+    assert {(case.claim, case.target, case.conf) for case in found.cases} == {
+        ("chapter.claim", target_name, ()),
+        ("chapter.other", target_name, ("heartbeat = 33",)),
+        ("chapter.third", target_name, ("heartbeat = 33",)),
+    }
+
+
+def test_claim_that_needs_settings_does_not_apply_to_somebody_elses_broker(project: Project, broker: Broker) -> None:
+    """Nobody changes its settings, and that is as expected."""
+    project.catalogue(CATALOGUE + CONF)
+    project.tests('@claim("chapter.claim")\ndef test_it(scene): Path("ran").touch()\n')
+
+    run = project.run("--rabbitmq", broker.url, "--claims-strict")
+
+    assert run.code == 0, run.output
+    assert "it needs heartbeat = 33, and the broker is somebody else's" in project.results.cases[0].reason
+    assert not (project.folder / "ran").exists()
