@@ -9,8 +9,8 @@ from collections.abc import Generator
 import pika.exceptions
 import pytest
 
-from fixtures.brokers import Restart
 from fixtures.claims.catalogue import claim
+from fixtures.faults.register import Restart
 from fixtures.scene.receiver import numbered
 from fixtures.scene.scene import QueueType, Scene
 from fixtures.suite.turns import after_restart

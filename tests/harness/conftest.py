@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.brokers import container
-from fixtures.brokers.base import BrokerError
+from fixtures.brokers import BrokerError, container
 from fixtures.housekeeping.commands import PROJECT
 from fixtures.report import results
 from fixtures.report.results import Results
@@ -91,8 +90,9 @@ class Project:
         """Write a chapter's test module; what chapters import is imported already."""
         (self.folder / "tests" / f"test_{name}.py").write_text(
             "import time\nimport pytest\nfrom pathlib import Path\n"
-            "from fixtures.brokers import NotApplicable, Restart\n"
+            "from fixtures.brokers import NotApplicable\n"
             "from fixtures.claims.catalogue import claim\n"
+            "from fixtures.faults.register import Restart\n"
             "from fixtures.suite.turns import after_restart, after_silence\n\n" + body
         )
 

@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from fixtures.brokers.conf import Conf
-from fixtures.brokers.local import LocalBroker, find_server
+from fixtures.brokers.disposable import DisposableBroker
+from fixtures.brokers.local import LocalNode, find_server
 from fixtures.brokers.ports import free_ports
 from fixtures.housekeeping import owners
 from fixtures.housekeeping.waiting import wait_until
@@ -68,7 +69,7 @@ def taken(folder: Path, text: str) -> Conf:
 
 
 @pytest.fixture
-def node(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[LocalBroker]:
+def node(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[LocalNode]:
     """A private node whose rabbitmq.conf opens ports to the whole machine, in itself and in a file that it includes."""
     scripts = find_server()
     if scripts is None:
@@ -82,17 +83,19 @@ def node(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[LocalBroker]:
         f"loopback_users = none\nlisteners.tcp.1 = {third}\nlisteners.tcp.other = 0.0.0.0:{fourth}\n"
         f"listeners.ssl.default = {fifth}\ninclude {tmp_path}/more.conf\n",
     )
-    node = LocalBroker(replace(pytestconfig.stash[OPTIONS].settings, conf=conf), scripts)
+    settings = replace(pytestconfig.stash[OPTIONS].settings, conf=conf)
+    node = LocalNode(settings, scripts)
+    broker = DisposableBroker(settings, node)
     try:
-        node.start(lambda _: None)
+        broker.start(lambda _: None)
         # It is ready when it listens for AMQP, and opens what else it listens on after that.
         wait_until(lambda: "Server startup complete" in node.log(), "the node's boot is over", within=10)
         yield node
     finally:
-        node.close()
+        broker.close()
 
 
-def test_a_private_node_listens_on_loopback_only(node: LocalBroker) -> None:
+def test_a_private_node_listens_on_loopback_only(node: LocalNode) -> None:
     """Whatever its rabbitmq.conf says: every socket of its processes, its epmd among them."""
     assert node._folder is not None
 
