@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.brokers import container
-from fixtures.brokers.base import BrokerError
+from fixtures.brokers import BrokerError, container
 from fixtures.housekeeping import waiting
 from fixtures.housekeeping.commands import PROJECT
 from fixtures.report import results

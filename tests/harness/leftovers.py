@@ -7,8 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from fixtures.brokers import container
-from fixtures.brokers.base import BrokerError
+from fixtures.brokers import BrokerError, container
 from fixtures.housekeeping import owners
 
 #: Set in the environment of every run that the harness starts, so that the processes it starts can be found.

@@ -146,8 +146,8 @@ def usual_port_taken() -> Iterator[None]:
 def test_settings_and_definitions_reach_the_broker(
     project: Project, target_name: str, tmp_path: Path, usual_port_taken: None
 ) -> None:
-    """The disposable broker runs with the user's own settings and definitions, whoever has the usual port."""
-    (tmp_path / "my.conf").write_text("heartbeat = 33\n")
+    """The disposable broker runs with the user's own settings and definitions, but listens where it is expected."""
+    (tmp_path / "my.conf").write_text("heartbeat = 33\nlisteners.tcp.default = 5673\n")
     (tmp_path / "my.json").write_text(
         '{"vhosts": [{"name": "/"}], "queues": [{"name": "mine", "vhost": "/", "durable": true, "auto_delete": false, '
         '"arguments": {}}]}'
@@ -162,3 +162,4 @@ def test_settings_and_definitions_reach_the_broker(
     )
 
     assert run.code == 0, run.output
+    assert "not taken over: `listeners.tcp.default = 5673`: " in run.output

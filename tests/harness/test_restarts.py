@@ -9,10 +9,16 @@ import pika.frame
 import pytest
 from pika import spec
 
-from fixtures.brokers import Broker, Restart, base, prepare
-from fixtures.brokers.container import ContainerBroker
-from fixtures.brokers.local import LocalBroker
+from fixtures.brokers import Broker, NotApplicable, prepare
+from fixtures.brokers.container import ContainerNode
+from fixtures.brokers.local import LocalNode
+from fixtures.faults import restart
+from fixtures.faults.fault import Fault, Occasion
+from fixtures.faults.register import Restart
 from fixtures.housekeeping.waiting import NotEstablished, wait_until
+from fixtures.sabotage import SABOTAGES
+from fixtures.sabotage.broker import SabotagedBroker
+from fixtures.sabotage.proxy import Proxies
 from fixtures.suite.options import OPTIONS
 
 
@@ -29,11 +35,12 @@ def own_broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
 
 
 @pytest.mark.parametrize("kind", [Restart.CLEAN, Restart.KILL, Restart.APP])
-def test_restart_happens_as_named_and_says_how_it_knows(own_broker: Broker, kind: Restart) -> None:
+def test_restart_happens_as_named_and_says_how_it_knows(own_broker: Broker, kind: Fault) -> None:
     """The report has the proof: exit code and log, and how old connections ended."""
-    report = own_broker.restart(kind)
+    kind.happen(Occasion(own_broker))
 
-    assert report.kind is kind
+    report = own_broker.restarts[-1]
+    assert report.kind == kind.name
     assert ("320 CONNECTION_FORCED" in report.proof) is (kind is not Restart.KILL)
     assert "old connections ended with" in report.proof
 
@@ -48,11 +55,11 @@ def test_frozen_node_does_nothing_more(own_broker: Broker) -> None:
     for _ in range(20):
         with suppress(BlockingIOError):
             busy.socket.send(noise)
-        own_broker.freeze()
+        own_broker.node.freeze()
         try:
             states = threads(own_broker)
         finally:
-            own_broker.resume()
+            own_broker.node.resume()
         assert len(states) > 1
         assert set(states) <= {"T", "Z"}
         with suppress(BlockingIOError):
@@ -62,11 +69,11 @@ def test_frozen_node_does_nothing_more(own_broker: Broker) -> None:
 
 def threads(broker: Broker) -> list[str]:
     """The state of every thread of the node, in the kernel's letters."""
-    if isinstance(broker, LocalBroker):
-        pids = [str(broker._beam.pid)]
+    if isinstance(broker.node, LocalNode):
+        pids = [str(broker.node._beam.pid)]
     else:
-        assert isinstance(broker, ContainerBroker)
-        pids = [pid for [pid] in broker._running.top(ps_args="-eo pid")["Processes"]]
+        assert isinstance(broker.node, ContainerNode)
+        pids = [pid for [pid] in broker.node._running.top(ps_args="-eo pid")["Processes"]]
     states = []
     for file in (file for pid in pids for file in Path("/proc", pid, "task").glob("*/stat")):
         with suppress(OSError):  # it has just been collected
@@ -74,69 +81,92 @@ def threads(broker: Broker) -> list[str]:
     return states
 
 
-def stop_that_is_a_kill(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
-    patch.setattr(broker, "_terminate", broker._kill)
+@pytest.mark.parametrize("sabotage", ["none", "stop-is-a-kill"])
+def test_node_behind_a_proxy_dies_and_stands_still_as_it_does_without(own_broker: Broker, sabotage: str) -> None:
+    """How it ends when it is killed is known, and what strains a node strains this one."""
+    with Proxies() as proxies:
+        node = SabotagedBroker(own_broker, SABOTAGES[sabotage], proxies).node
+
+        assert node.killed_with == own_broker.node.killed_with
+        assert node.steady is own_broker.node.steady
+        node.pause()
+        try:
+            wait_until(lambda: set(threads(own_broker)) <= {"T", "Z"}, "the node stands still", within=10)
+        finally:
+            node.resume()
+        wait_until(lambda: not set(threads(own_broker)) <= {"T", "Z"}, "the node goes on", within=10)
+        if isinstance(own_broker.node, ContainerNode):
+            node.limit_cpu(2)
+            own_broker.node._running.reload()
+            assert own_broker.node._running.attrs["HostConfig"]["CpuQuota"] == 200_000
+        else:
+            with pytest.raises(NotApplicable, match="only that of a container"):
+                node.limit_cpu(2)
+
+
+def stop_that_is_a_kill(broker: Broker, patch: pytest.MonkeyPatch) -> Fault:
+    patch.setattr(broker.node, "terminate", broker.node.kill)
     return Restart.CLEAN
 
 
-def kill_that_is_a_stop(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
-    patch.setattr(broker, "freeze", lambda: None)
-    patch.setattr(broker, "_kill", broker._terminate)
+def kill_that_is_a_stop(broker: Broker, patch: pytest.MonkeyPatch) -> Fault:
+    patch.setattr(broker.node, "freeze", lambda: None)
+    patch.setattr(broker.node, "kill", broker.node.terminate)
     return Restart.KILL
 
 
-def stop_that_does_not_happen(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
-    patch.setattr(broker, "_terminate", lambda: None)
-    patch.setattr(broker, "_start_again", lambda: None)
-    patch.setattr(broker, "_exit_code", lambda: 0)
+def stop_that_does_not_happen(broker: Broker, patch: pytest.MonkeyPatch) -> Fault:
+    patch.setattr(broker.node, "terminate", lambda: None)
+    patch.setattr(broker.node, "start", lambda: None)
+    patch.setattr(broker.node, "exit_code", lambda: 0)
     return Restart.CLEAN
 
 
-def kill_that_does_not_happen(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
-    patch.setattr(broker, "freeze", lambda: None)
-    patch.setattr(broker, "_kill", lambda: None)
-    patch.setattr(broker, "_start_again", lambda: None)
-    patch.setattr(broker, "_exit_code", lambda: 137)
+def kill_that_does_not_happen(broker: Broker, patch: pytest.MonkeyPatch) -> Fault:
+    patch.setattr(broker.node, "freeze", lambda: None)
+    patch.setattr(broker.node, "kill", lambda: None)
+    patch.setattr(broker.node, "start", lambda: None)
+    patch.setattr(broker.node, "exit_code", lambda: 137)
     return Restart.KILL
 
 
-def kill_that_comes_late(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
-    kill, usual = broker._kill, base._STOP
+def kill_that_comes_late(broker: Broker, patch: pytest.MonkeyPatch) -> Fault:
+    kill, usual = broker.node.kill, restart._STOP
 
     def kill_at_last() -> None:
-        patch.setattr(base, "_STOP", usual)
+        patch.setattr(restart, "_STOP", usual)
         kill()
 
-    patch.setattr(broker, "_kill", lambda: patch.setattr(broker, "_kill", kill_at_last))
-    patch.setattr(base, "_STOP", 1.0)
+    patch.setattr(broker.node, "kill", lambda: patch.setattr(broker.node, "kill", kill_at_last))
+    patch.setattr(restart, "_STOP", 1.0)
     return Restart.KILL
 
 
-def kill_of_a_node_that_ends_by_itself(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+def kill_of_a_node_that_ends_by_itself(broker: Broker, patch: pytest.MonkeyPatch) -> Fault:
     def halt() -> None:
         with suppress(subprocess.CalledProcessError):  # rabbitmqctl gets no answer
             broker.rabbitmqctl("eval", "erlang:halt(3).")
 
-    if broker.killed_with is None:
+    if broker.node.killed_with is None:
         pytest.skip("nobody knows how a node of this kind ended")
-    patch.setattr(broker, "freeze", lambda: None)
-    patch.setattr(broker, "_kill", halt)
+    patch.setattr(broker.node, "freeze", lambda: None)
+    patch.setattr(broker.node, "kill", halt)
     return Restart.KILL
 
 
-def stop_of_a_node_that_the_engine_restarts(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
-    stop = broker._stop
+def stop_of_a_node_that_the_engine_restarts(broker: Broker, patch: pytest.MonkeyPatch) -> Fault:
+    strike = Restart.KILL.strike
 
-    def stop_and_start(kind: Restart, while_frozen: Callable[[], None], seen: int) -> base.Proof:
-        proof = stop(kind, while_frozen, seen)
-        broker._start_again()
-        return proof
+    def strike_and_start(broker: Broker, go_on: Callable[[], None]) -> restart.Evidence:
+        evidence = strike(broker, go_on)
+        broker.node.start()
+        return evidence
 
-    patch.setattr(broker, "_stop", stop_and_start)
+    patch.setattr(Restart.KILL, "strike", strike_and_start)
     return Restart.KILL
 
 
-def app_that_only_hangs_up(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+def app_that_only_hangs_up(broker: Broker, patch: pytest.MonkeyPatch) -> Fault:
     rabbitmqctl = broker.rabbitmqctl
     patch.setattr(
         broker,
@@ -146,7 +176,7 @@ def app_that_only_hangs_up(broker: Broker, patch: pytest.MonkeyPatch) -> Restart
     return Restart.APP
 
 
-def app_that_goes_on(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
+def app_that_goes_on(broker: Broker, patch: pytest.MonkeyPatch) -> Fault:
     named = "has a client-provided name: witness"
     before = broker.log().count(named)
 
@@ -159,16 +189,20 @@ def app_that_goes_on(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
     return Restart.APP
 
 
-def app_that_goes_on_and_logs_nothing(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
-    patch.setattr(broker, "log", lambda: "")
+def app_that_goes_on_and_logs_nothing(broker: Broker, patch: pytest.MonkeyPatch) -> Fault:
+    patch.setattr(broker.node, "log", lambda: "")
     patch.setattr(broker, "rabbitmqctl", lambda *_: "")
-    patch.setattr(base, "_WITNESS", 1.0)
+    patch.setattr(restart, "_WITNESS", 1.0)
     return Restart.APP
 
 
-def app_that_is_a_new_process(broker: Broker, patch: pytest.MonkeyPatch) -> Restart:
-    restart = broker.restart
-    patch.setattr(broker, "rabbitmqctl", lambda command: restart(Restart.CLEAN).said if command == "stop_app" else "")
+def app_that_is_a_new_process(broker: Broker, patch: pytest.MonkeyPatch) -> Fault:
+    def rabbitmqctl(command: str) -> str:
+        if command == "stop_app":
+            Restart.CLEAN.happen(Occasion(broker))
+        return ""
+
+    patch.setattr(broker, "rabbitmqctl", rabbitmqctl)
     return Restart.APP
 
 
@@ -191,7 +225,7 @@ def app_that_is_a_new_process(broker: Broker, patch: pytest.MonkeyPatch) -> Rest
 def test_restart_that_is_something_else_is_found_out(
     own_broker: Broker,
     monkeypatch: pytest.MonkeyPatch,
-    sabotage: Callable[[Broker, pytest.MonkeyPatch], Restart],
+    sabotage: Callable[[Broker, pytest.MonkeyPatch], Fault],
     found_out_by: str,
 ) -> None:
     """Neither a clean stop nor a kill nor stop_app is taken for another, nor nothing for one of them."""
@@ -199,6 +233,6 @@ def test_restart_that_is_something_else_is_found_out(
         kind = sabotage(own_broker, patch)
 
         with pytest.raises(NotEstablished, match=found_out_by):
-            own_broker.restart(kind)
+            kind.happen(Occasion(own_broker))
 
     own_broker.wait_until_ready(lambda _: None)  # and the node is there again

@@ -33,7 +33,7 @@ def test_restart(scene, arranged):
     facts = {
         "url": broker.url,
         "rabbitmqctl": list(broker.rabbitmqctl_command()),
-        "process": broker._identity(),
+        "process": broker.node.identity(),
         "queues": broker.rabbitmqctl("-q", "list_queues", "name").split(),
         "queue": arranged,
     }

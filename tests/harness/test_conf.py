@@ -1,0 +1,110 @@
+"""What of a user's rabbitmq.conf is taken over: all but where the node listens."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fixtures.brokers.conf import Conf
+from fixtures.brokers.disposable import DisposableBroker
+from fixtures.brokers.local import LocalNode, find_server
+from fixtures.brokers.ports import free_ports
+from fixtures.housekeeping import owners
+from fixtures.housekeeping.waiting import wait_until
+from fixtures.suite.options import OPTIONS
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "listeners.tcp.1 = 5672",
+        "listeners.tcp.other=0.0.0.0:5672",
+        "  listeners.tcp = none",
+        "listeners.ssl.default = 5671",
+        "distribution.listener.interface = 0.0.0.0",
+        "erlang.distribution.interface = 0.0.0.0",
+        "mqtt.listeners.tcp.1 = :::1883",
+        "stream.listeners.ssl.1 = 5551",
+        "tcp_listen_options.port = 5672",
+        "management.tcp.port = 15672",
+        "management.listener.ip = 0.0.0.0",
+        "prometheus.ssl.port = 15691",
+        "web_stomp.port = 15674",
+        "web_mqtt.tcp.listener = 0.0.0.0:15675",
+    ],
+)
+def test_what_says_where_to_listen_is_not_taken_over(tmp_path: Path, line: str) -> None:
+    """It becomes a comment in its own line, and is named with the reason."""
+    conf = taken(tmp_path, f"# mine\n{line}\r\nheartbeat = 33")
+
+    assert conf.text.decode().replace("# " + line.strip(), "") == "# mine\n" + line[: -len(line.strip())] + (
+        "\r\nheartbeat = 33"
+    )
+    assert conf.left_out == (
+        f"not taken over: `{line.strip()}`: this node listens on 127.0.0.1 only, on a port of ours",
+    )
+
+
+def test_everything_else_is_taken_over_to_the_letter(tmp_path: Path) -> None:
+    """Also what looks like a listener and is none, comments in any encoding, and what RabbitMQ is to reject."""
+    text = (
+        b"# listeners.tcp.1 = 5672, f\xfcr alle\r\n"
+        b"num_acceptors.tcp = 5\n"
+        b"tcp_listen_options.backlog = 128\n"
+        b"management.rates_mode = none\n"
+        b"ssl_options.verify = verify_none\n"
+        b"listeners of mine"
+    )
+    (tmp_path / "my.conf").write_bytes(text)
+
+    assert Conf.read(tmp_path / "my.conf") == Conf(text, ())
+
+
+def taken(folder: Path, text: str) -> Conf:
+    """What is taken over of a file with this text."""
+    (folder / "my.conf").write_bytes(text.encode())
+    return Conf.read(folder / "my.conf")
+
+
+@pytest.fixture
+def node(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[LocalNode]:
+    """A private node whose rabbitmq.conf opens ports to the whole machine, in itself and in a file that it includes."""
+    scripts = find_server()
+    if scripts is None:
+        pytest.skip("no rabbitmq-server is installed")
+    first, second, third, fourth, fifth = free_ports(5)
+    (tmp_path / "more.conf").write_text(
+        f"listeners.tcp.2 = {first}\nlisteners.ssl.2 = {second}\ndistribution.listener.interface = 0.0.0.0\n"
+    )
+    conf = taken(
+        tmp_path,
+        f"loopback_users = none\nlisteners.tcp.1 = {third}\nlisteners.tcp.other = 0.0.0.0:{fourth}\n"
+        f"listeners.ssl.default = {fifth}\ninclude {tmp_path}/more.conf\n",
+    )
+    settings = replace(pytestconfig.stash[OPTIONS].settings, conf=conf)
+    node = LocalNode(settings, scripts)
+    broker = DisposableBroker(settings, node)
+    try:
+        broker.start(lambda _: None)
+        # It is ready when it listens for AMQP, and opens what else it listens on after that.
+        wait_until(lambda: "Server startup complete" in node.log(), "the node's boot is over", within=10)
+        yield node
+    finally:
+        broker.close()
+
+
+def test_a_private_node_listens_on_loopback_only(node: LocalNode) -> None:
+    """Whatever its rabbitmq.conf says: every socket of its processes, its epmd among them."""
+    assert node._folder is not None
+
+    listening = {
+        (process.name(), connection.laddr.ip)
+        for process in owners._processes(node._folder.path)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+    assert {name for name, _ in listening} == {"epmd", "beam.smp"}
+    assert {address for _, address in listening} <= {"127.0.0.1", "::1"}
