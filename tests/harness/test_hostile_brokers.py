@@ -403,7 +403,10 @@ FAULTS = (says_nothing, hangs_up, talks_garbage, talks_nonsense, sends_oversized
 def test_broker_that_breaks_down_costs_a_claim_and_not_the_run(project: Project, broker: Broker) -> None:
     """The claim is not established or refuted, the next one is put to the test, and the queues of all are gone."""
     project.tests(CLAIMS)
-    project.plugin("from fixtures.wire import amqp\n\namqp._ANSWER = 4.0\n")
+    project.plugin(
+        "from fixtures.housekeeping.deadlines import Deadline\nfrom fixtures.wire import amqp\n\n"
+        "amqp.ANSWERS = Deadline(4.0)\n"
+    )
     began = time.monotonic()
 
     with Proxies() as proxies:
