@@ -38,10 +38,11 @@ def target(version: str, name: str = "") -> Target:
     return Target(name or version, "RabbitMQ", version, "Erlang/OTP 27", "container", "an image", "", 6.2)
 
 
-def broken(version: str, sabotage: str) -> Target:
+def broken(version: str, sabotage: str, family: str = "") -> Target:
     """A sabotaged broker of this version."""
     name = f"{version}+{sabotage}"
-    return msgspec.structs.replace(target(version, name), sabotage=sabotage, does=f"It does <b>{sabotage}</b>.")
+    does = f"It does <b>{sabotage}</b>."
+    return msgspec.structs.replace(target(version, name), sabotage=sabotage, does=does, family=family)
 
 
 def case(claim: str, on: str, verdict: Verdict = "holds", name: str = "test_it", **more: Any) -> Case:
@@ -62,8 +63,9 @@ def of(
     cases: Sequence[Case],
     complete: bool = True,
     refuted_by: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    families: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Results:
-    """Results with the chapters and claims that the cases name, and the sabotages that must refute these."""
+    """Results with the chapters and claims that the cases name, and by claim what must refute it, of which families."""
     chapters: dict[str, Chapter] = {}
     for claim in dict.fromkeys(case.claim for case in cases):
         name = claim.partition(".")[0].replace("-", "_")
@@ -76,6 +78,7 @@ def of(
                 "Because.",
                 "https://www.rabbitmq.com/docs",
                 refuted_by=tuple(refuted_by.get(claim, ())),
+                families=tuple(families.get(claim, ())),
                 deviations=(DEVIATION,),
                 tests=[results.Test("test_it", "def test_it(scene):\n    assert scene\n")],
             )

@@ -76,14 +76,26 @@ def test_claim_that_survives_what_must_refute_it_makes_the_run_red(project: Proj
     assert "chapter.claim survives acks-swallowed, which must refute it" in " ".join(run.output.split())
 
 
-def test_claim_that_is_refuted_by_what_it_does_not_name_makes_the_run_red(project: Project, broker: Broker) -> None:
+def test_claim_that_is_refuted_by_what_is_unrelated_makes_the_run_red(project: Project, broker: Broker) -> None:
     """So a sabotage that breaks more than it should is found out, and a claim that checks too much."""
+    project.catalogue(refuted_by("acks-swallowed"))
     project.tests(PREFETCH)
 
     run = project.run("--rabbitmq", broker.url, "--sabotage", "prefetch-doubled")
 
     assert run.code == 1, run.output
-    assert "chapter.claim is refuted by prefetch-doubled, unlisted" in " ".join(run.output.split())
+    assert "chapter.claim is refuted by prefetch-doubled, unrelated" in " ".join(run.output.split())
+
+
+def test_claim_that_is_refuted_by_a_relative_of_what_it_names_is_a_note(project: Project, broker: Broker) -> None:
+    """Both are about dealing: it need not name every one of them."""
+    project.catalogue(refuted_by("prefetch-ignored"))
+    project.tests(PREFETCH)
+
+    run = project.run("--rabbitmq", broker.url, "--sabotage", "prefetch-doubled")
+
+    assert run.code == 0, run.output
+    assert "chapter.claim by prefetch-doubled: busy got 1, 3; expected: busy got 1" in " ".join(run.output.split())
 
 
 def test_must_runs_what_must_refute_and_nothing_else(project: Project, broker: Broker) -> None:
