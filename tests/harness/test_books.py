@@ -8,7 +8,7 @@ from typing import Any
 import pika
 import pika.exceptions
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pika import spec
 
@@ -141,6 +141,7 @@ HEADERS = st.dictionaries(st.sampled_from(["a", "b", "x-c"]), VALUES, max_size=3
     st.lists(st.tuples(st.sampled_from(["all", "any", None]), HEADERS), min_size=1, max_size=4),
     st.lists(HEADERS, min_size=1, max_size=4),
 )
+@example([("all", {"a": 1}), ("any", {"a": True})], [{"a": 1}, {"a": True}, {"a": "1"}])
 def test_headers_match_as_on_the_broker(
     bench: Bench, bindings: list[tuple[str | None, dict[str, Any]]], messages: list[dict[str, Any]]
 ) -> None:
@@ -165,6 +166,13 @@ KINDS = st.sampled_from(["direct", "fanout", "topic"])
     between=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.sampled_from(["a", "#"])), max_size=4),
     queues=st.lists(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["a", "b"])), max_size=3), max_size=3),
     copies=st.sampled_from([{}, {"CC": ["b"]}, {"BCC": ["b", "a"]}]),
+)
+@example(
+    kinds=["direct", "fanout", "fanout"],
+    alternates=[1, None, None],
+    between=[],
+    queues=[[(0, "a")], [(1, "a")]],
+    copies={},
 )
 def test_messages_go_from_exchange_to_exchange_as_on_the_broker(
     bench: Bench,
