@@ -106,6 +106,7 @@ def test_must_runs_what_must_refute_and_nothing_else(project: Project, broker: B
     run = project.run("--rabbitmq", broker.url, "--sabotage", "must")
 
     assert run.code == 0, run.output
+    assert "deselected" not in run.output
     assert {target.sabotage for target in project.results.targets} == {"prefetch-ignored", "prefetch-doubled"}
 
 

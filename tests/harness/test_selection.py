@@ -3,6 +3,7 @@
 import pytest
 
 from fixtures.brokers import Broker
+from fixtures.sabotage import SABOTAGES
 from tests.harness.conftest import CATALOGUE, Project
 
 CLAIMS = CATALOGUE + "".join(
@@ -37,6 +38,14 @@ def test_claims_are_selected_by_id(chapter: Project, broker: Broker, arguments: 
 
     assert run.code == 0, run.output
     assert {case.claim for case in chapter.results.cases} == claims
+
+
+def test_only_wanted_pairs_are_made(chapter: Project) -> None:
+    """A claim that is not wanted is made for one target, however many there are, so that its test is seen."""
+    run = chapter.run("--collect-only", "-q", "--rabbitmq", "local", "--sabotage", "all", "--claim", "chapter.other")
+
+    wanted, unwanted = 2 * len(SABOTAGES), 1 + 3
+    assert f"{wanted}/{wanted + unwanted} tests collected ({unwanted} deselected)" in run.output
 
 
 @pytest.mark.parametrize("option", ["--claim", "--not-claim"])
