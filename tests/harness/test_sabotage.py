@@ -12,6 +12,7 @@ import pytest
 
 from fixtures.brokers import Broker, container
 from fixtures.housekeeping.waiting import wait_until
+from fixtures.sabotage import SABOTAGES, Sabotage
 from fixtures.sabotage.proxy import Proxies
 from fixtures.wire import amqp
 from tests.harness.conftest import CATALOGUE, Project
@@ -210,6 +211,24 @@ def test_docker_is_asked_without_a_look_at_the_environment(docker_daemon: None) 
         over.set()
         changing.join()
         sys.setswitchinterval(interval)
+
+
+# What a sabotage is.
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("AcksSwallowed", "A second one."), ("NothingSaid", "")])
+def test_sabotage_has_a_name_of_its_own_and_a_sentence(name: str, sentence: str) -> None:
+    """Two of one name, or one that does not say what such a broker does, are found when they are written."""
+    with pytest.raises(TypeError, match=f"{name}: a sabotage has a name of its own and a sentence"):
+        type(name, (Sabotage,), {"__doc__": sentence})
+
+
+def test_sabotage_is_named_and_described_by_its_class() -> None:
+    """Its module is its family."""
+    sabotage = SABOTAGES["acks-swallowed"]
+
+    assert sabotage.sentence == "A receiver's acknowledgements are not heard."
+    assert sabotage.family == "acknowledgements"
 
 
 # The proxy.
