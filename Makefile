@@ -6,6 +6,8 @@ REPORT ?= report
 # CHAPTER="message_ttl routing" puts these chapters to the test, and no others.
 CLAIMS := $(if $(CHAPTER),$(CHAPTER:%=tests/test_%.py),tests --ignore=tests/harness)
 SABOTAGE ?= all
+# These are make's: they reach pytest only where a target passes them on, and not as its own variables of these names.
+unexport SABOTAGE STRAIN
 # The versions whose results are published.
 VERSIONS ?= 3.8 3.10 4.0 4.3
 # How many rounds `make soak` has, and how many random moments `make endings`; SEED=… repeats those of an earlier one.

@@ -19,6 +19,7 @@ from fixtures.housekeeping import waiting
 from fixtures.housekeeping.commands import PROJECT
 from fixtures.report import results
 from fixtures.report.results import Results
+from fixtures.suite import options
 from fixtures.suite.options import OPTIONS
 from tests.harness import leftovers
 
@@ -142,9 +143,10 @@ class Project:
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start pytest on the project."""
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RABBITMQ", "PYTEST"))}
-        if image := os.environ.get("RABBITMQ_IMAGE"):
-            inherited["RABBITMQ_IMAGE"] = image
+        unwanted = {option.variable for option in options.TABLE} - {options.IMAGE.variable}
+        inherited = {
+            key: value for key, value in os.environ.items() if key not in unwanted and not key.startswith("PYTEST")
+        }
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *arguments],
             cwd=self.folder,

@@ -53,10 +53,11 @@ def target(version: str, name: str = "") -> Target:
     return Target(name or version, "RabbitMQ", version, "Erlang/OTP 27", "container", "an image", "", 6.2)
 
 
-def broken(version: str, sabotage: str) -> Target:
+def broken(version: str, sabotage: str, family: str = "") -> Target:
     """A sabotaged broker of this version."""
     name = f"{version}+{sabotage}"
-    return msgspec.structs.replace(target(version, name), sabotage=sabotage, does=f"It does <b>{sabotage}</b>.")
+    does = f"It does <b>{sabotage}</b>."
+    return msgspec.structs.replace(target(version, name), sabotage=sabotage, does=does, family=family)
 
 
 def case(claim: str, on: str, verdict: Verdict = "holds", name: str = "test_it", **more: Any) -> Case:
@@ -78,8 +79,9 @@ def of(
     complete: bool = True,
     refuted_by: Mapping[str, Sequence[str]] = MappingProxyType({}),
     controls: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    families: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Results:
-    """Results with the chapters and claims that the cases name, what must refute these, and their controls."""
+    """Results with the chapters and claims that the cases name; by claim what must refute it, and its control."""
     chapters: dict[str, Chapter] = {}
     for claim in dict.fromkeys(case.claim for case in cases):
         name = claim.partition(".")[0].replace("-", "_")
@@ -93,6 +95,7 @@ def of(
                 section="1",
                 control=tuple(controls.get(claim, ())),
                 refuted_by=tuple(refuted_by.get(claim, ())),
+                families=tuple(families.get(claim, ())),
                 deviations=(DEVIATION,),
                 tests=[results.Test("test_it", "def test_it(scene):\n    assert scene\n")],
             )

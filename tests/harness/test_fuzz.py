@@ -279,16 +279,13 @@ def test_any_number_of_seconds(name: str, text: str) -> None:
     """It is above 0 and finite, or it is quoted in the error."""
     config = Mock()
     config.getoption = {name: text, "rabbitmq": ["4.1"]}.get
-    config.getini = {
-        "rabbitmq_image": "{tag}", "rabbitmq_patience": "1", "rabbitmq_boot_timeout": "1", "rabbitmq_conf": "",
-        "rabbitmq_definitions": "", "claims_report": "",
-    }.get  # fmt: skip
+    config.getini = {option.name: option.default for option in options.TABLE}.get
     config.stash = {}
     before = waiting.patient(1)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            for variable in [name for name in os.environ if name.startswith(("RABBITMQ", "CLAIMS"))]:
-                patch.delenv(variable)
+            for option in options.TABLE:
+                patch.delenv(option.variable, raising=False)
             refused = refusal(lambda: options.pytest_configure(config), pytest.UsageError)
         if refused:
             assert refused.startswith(f"--{name.replace('_', '-')} {text!r}: a number above 0")

@@ -405,8 +405,8 @@ def test_broker_that_breaks_down_costs_a_claim_and_not_the_run(project: Project,
     """The claim is not established or refuted, the next one is put to the test, and the queues of all are gone."""
     project.tests(CLAIMS)
     project.plugin(
-        "from fixtures.brokers import Broker\nfrom fixtures.wire import connection\n\n"
-        "connection.ANSWER = Broker.delivers_within = 4.0\n"
+        "from fixtures.housekeeping.deadlines import Deadline\nfrom fixtures.wire import connection\n\n"
+        "connection.ANSWERS = Deadline(4.0)\n"
     )
     began = time.monotonic()
 

@@ -416,7 +416,7 @@ def broken(broker: Broker) -> Iterator[Callable[[str], Scene]]:
     with Proxies() as proxies:
 
         def make(sabotage: str) -> Scene:
-            scenes.append(Scene(SabotagedBroker(broker, SABOTAGES[sabotage], proxies)))
+            scenes.append(Scene(SabotagedBroker(broker, SABOTAGES[sabotage](), proxies)))
             return scenes[-1]
 
         yield make

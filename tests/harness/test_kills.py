@@ -36,7 +36,7 @@ def against(sabotages: list[str], refuting: set[str]) -> Results:
     [
         ("a.one", "acks-swallowed", "refuted"),  # though one of its two cases holds
         ("a.two", "acks-swallowed", "survives"),
-        ("a.two", "priority-ignored", "refuted too"),
+        ("a.two", "priority-ignored", "unrelated"),
         ("b.three", "priority-ignored", "refuted"),  # it holds where an honest broker deviates
         ("a.one", "priority-ignored", "holds"),
         ("a.two", "nobody-notices", "holds"),  # refuted, as it is on an honest broker
@@ -69,8 +69,29 @@ def test_surprises_are_sentences_with_what_was_observed() -> None:
     assert FOUND.surprises == [
         "a.two is refuted though nothing is broken: assert [] == [1]",
         "a.two survives acks-swallowed, which must refute it: idle got nothing",
-        "a.two is refuted by priority-ignored, unlisted: idle got 2",
+        "a.two is refuted by priority-ignored, unrelated: idle got 2",
     ]
+
+
+def test_a_claim_may_be_refuted_by_a_relative_of_what_must_refute_it() -> None:
+    """A sabotage of a family of which the claim lists another: that is said, and the run stays green."""
+    found = kills(
+        samples.of(
+            [broken("4.0", "acks-swallowed", "acknowledgements"), broken("4.0", "acks-forgotten", "acknowledgements")],
+            [
+                case("a.one", f"4.0+{name}", "refuted", expected="holds", reason="so")
+                for name in ("acks-swallowed", "acks-forgotten")
+            ],
+            refuted_by={"a.one": ["acks-swallowed"]},
+            families={"a.one": ["acknowledgements"]},
+        )
+    )
+
+    assert found.outcome("a.one", "acks-forgotten") == "refuted too"
+    assert found.surprises == []
+    assert [(pair.claim, pair.sabotage) for pair in found.unlisted] == [("a.one", "acks-forgotten")]
+    assert found.findings == [("Refuted, though the catalogue does not list it", ["a.one by acks-forgotten: so"])]
+    assert str(found.pair_score) == "1 of 1"
 
 
 def spoilt(verdict: Verdict) -> Kills:
@@ -111,7 +132,6 @@ def test_a_claim_that_must_be_refuted_must_be_put_to_the_test(listed: bool, surp
 def test_what_is_not_as_it_should_be_is_at_hand_as_pairs() -> None:
     """For whoever wants to mend the catalogue or the tests."""
     assert [(pair.claim, pair.sabotage) for pair in FOUND.surviving_pairs] == [("a.two", "acks-swallowed")]
-    assert [(pair.claim, pair.sabotage) for pair in FOUND.unlisted] == [("a.two", "priority-ignored")]
     assert [pair.claim for pair in FOUND.by_control] == ["a.two"]
 
 
@@ -220,7 +240,7 @@ def test_every_outcome_has_a_mark_of_its_own_on_the_terminal() -> None:
     assert {
         name: cells[-4:] for name, cells in rows.items() if name in ("none", "acks-swallowed", "nobody-notices")
     } == {
-        "none": "·+  ",
+        "none": "·#  ",
         "acks-swallowed": "✗! ?",
         "nobody-notices": "··  ",
     }

@@ -2,12 +2,17 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from _pytest.config import get_config
 
 from fixtures.brokers.targets import parse
 from fixtures.housekeeping import waiting
+from fixtures.suite import options
+from fixtures.suite.options import TABLE, Option
 from tests.harness.conftest import Project
 
 
@@ -45,6 +50,8 @@ def test_what_is_no_target_is_refused(text: str) -> None:
         (["--rabbitmq-conf", "nowhere.conf"], ["'nowhere.conf'", "no such file"]),
         (["--rabbitmq-definitions", "nowhere.json"], ["'nowhere.json'", "no such file"]),
         (["--rabbitmq-image", "rabbitmq"], ["'rabbitmq'", "{tag}"]),
+        (["--strain", "bussy"], ["--strain 'bussy' is none", "near it: busy", "latency"]),
+        (["-o", "claims_strict=perhaps"], ["--claims-strict 'perhaps'", "yes or no"]),
     ],
     ids=lambda value: value[0] if str(value[0]).startswith("--") else "",
 )
@@ -53,22 +60,66 @@ def test_bad_option_is_one_clear_error(project: Project, arguments: list[str], w
     project.ask(*arguments).assert_one_clear_error(*words)
 
 
-def test_command_line_goes_before_environment_and_environment_before_settings(project: Project) -> None:
-    """The nearest to the user wins."""
+def test_several_targets_are_separated_by_spaces_in_the_environment(project: Project) -> None:
+    """And each test runs on each of them."""
     project.tests('@claim("chapter.claim")\ndef test_it(scene): pass\n')
-    project.folder.joinpath("pyproject.toml").write_text('[tool.pytest.ini_options]\nrabbitmq = ["3.13", "4.0"]\n')
 
-    by_settings = project.ask("--collect-only", "-q").output
-    by_environment = project.ask("--collect-only", "-q", RABBITMQ="4.1 4.2").output
-    by_command_line = project.ask("--collect-only", "-q", "--rabbitmq", "latest", RABBITMQ="4.1 4.2").output
+    output = project.ask("--collect-only", "-q", RABBITMQ="4.1 4.2").output
 
-    assert "test_it[3.13]" in by_settings
-    assert "test_it[4.0]" in by_settings
-    assert "test_it[4.1]" in by_environment
-    assert "test_it[4.2]" in by_environment
-    assert "test_it[4.0]" not in by_environment
-    assert "test_it[latest]" in by_command_line
-    assert "test_it[4.1]" not in by_command_line
+    assert "test_it[4.1]" in output
+    assert "test_it[4.2]" in output
+
+
+PLACES = ("command line", "environment", "settings")
+
+
+def given(option: Option, places: Sequence[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is understood of an option that is given in these places, each with a value that names the place."""
+    settings = folder / "pytest.ini"
+    switch = option.kind == "yes or no"
+    said = {place: "yes" if switch else place.replace(" ", "-") for place in places}
+    settings.write_text("[pytest]\n" + (f"{option.name} = {said['settings']}\n" if "settings" in said else ""))
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    monkeypatch.delenv(option.variable, raising=False)
+    if "environment" in said:
+        monkeypatch.setenv(option.variable, said["environment"])
+    arguments = ["-c", str(settings), "--rootdir", str(folder), "--noconftest"]
+    if "command line" in said:
+        arguments += [option.flag] if switch else [f"{option.flag}={said['command line']}"]
+    config = get_config(arguments)
+    config.pluginmanager.register(SimpleNamespace(pytest_addoption=options.pytest_addoption))
+    config.parse(arguments)
+    return ["yes"] * option.is_on(config) if switch else option.values(config)
+
+
+@pytest.mark.parametrize("option", TABLE, ids=lambda option: option.name)
+@pytest.mark.parametrize("first", range(3), ids=PLACES)
+def test_every_option_has_three_places(
+    option: Option, first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line goes before the environment, the environment before the settings."""
+    nearest = PLACES[first].replace(" ", "-")
+
+    found = given(option, PLACES[first:], tmp_path, monkeypatch)
+
+    assert found == ["yes" if option.kind == "yes or no" else nearest]
+
+
+@pytest.mark.parametrize("option", TABLE, ids=lambda option: option.name)
+def test_option_that_is_given_nowhere_has_its_default(
+    option: Option, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has one value, or none."""
+    assert given(option, [], tmp_path, monkeypatch) == option.default.split()
+
+
+def test_every_option_is_in_the_table(pytestconfig: pytest.Config) -> None:
+    """But for --list-claims, which does something else than to put claims to the test."""
+    [group] = [group for group in pytestconfig._parser._groups if group.name == "rabbitmq-claims"]
+
+    flags = {flag for option in group.options for flag in option.names()}
+
+    assert flags == {option.flag for option in TABLE} | {"--list-claims"}
 
 
 def test_what_is_asked_in_this_process_leaves_it_as_it_was(project: Project) -> None:

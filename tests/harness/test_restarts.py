@@ -85,7 +85,7 @@ def threads(broker: Broker) -> list[str]:
 def test_node_behind_a_proxy_dies_and_stands_still_as_it_does_without(own_broker: Broker, sabotage: str) -> None:
     """How it ends when it is killed is known, and what strains a node strains this one."""
     with Proxies() as proxies:
-        node = SabotagedBroker(own_broker, SABOTAGES[sabotage], proxies).node
+        node = SabotagedBroker(own_broker, SABOTAGES[sabotage](), proxies).node
 
         assert node.killed_with == own_broker.node.killed_with
         assert node.steady is own_broker.node.steady

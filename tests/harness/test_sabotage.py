@@ -13,6 +13,7 @@ from pika import spec
 
 from fixtures.brokers import Broker, container
 from fixtures.housekeeping.waiting import wait_until
+from fixtures.sabotage import SABOTAGES, Sabotage
 from fixtures.sabotage.proxy import Proxies
 from fixtures.wire.connection import AccessRefusedError, ConnectError, Connection
 from tests.harness.conftest import CATALOGUE, Project
@@ -77,14 +78,26 @@ def test_claim_that_survives_what_must_refute_it_makes_the_run_red(project: Proj
     assert "chapter.claim survives acks-swallowed, which must refute it" in " ".join(run.output.split())
 
 
-def test_claim_that_is_refuted_by_what_it_does_not_name_makes_the_run_red(project: Project, broker: Broker) -> None:
+def test_claim_that_is_refuted_by_what_is_unrelated_makes_the_run_red(project: Project, broker: Broker) -> None:
     """So a sabotage that breaks more than it should is found out, and a claim that checks too much."""
+    project.catalogue(refuted_by("acks-swallowed"))
     project.tests(PREFETCH)
 
     run = project.run("--rabbitmq", broker.url, "--sabotage", "prefetch-doubled")
 
     assert run.code == 1, run.output
-    assert "chapter.claim is refuted by prefetch-doubled, unlisted" in " ".join(run.output.split())
+    assert "chapter.claim is refuted by prefetch-doubled, unrelated" in " ".join(run.output.split())
+
+
+def test_claim_that_is_refuted_by_a_relative_of_what_it_names_is_a_note(project: Project, broker: Broker) -> None:
+    """Both are about dealing: it need not name every one of them."""
+    project.catalogue(refuted_by("prefetch-ignored"))
+    project.tests(PREFETCH)
+
+    run = project.run("--rabbitmq", broker.url, "--sabotage", "prefetch-doubled")
+
+    assert run.code == 0, run.output
+    assert "chapter.claim by prefetch-doubled: busy got 1, 3; expected: busy got 1" in " ".join(run.output.split())
 
 
 def test_must_runs_what_must_refute_and_nothing_else(project: Project, broker: Broker) -> None:
@@ -95,6 +108,7 @@ def test_must_runs_what_must_refute_and_nothing_else(project: Project, broker: B
     run = project.run("--rabbitmq", broker.url, "--sabotage", "must")
 
     assert run.code == 0, run.output
+    assert "deselected" not in run.output
     assert {target.sabotage for target in project.results.targets} == {"prefetch-ignored", "prefetch-doubled"}
 
 
@@ -193,6 +207,24 @@ def test_docker_is_asked_without_a_look_at_the_environment(docker_daemon: None) 
         over.set()
         changing.join()
         sys.setswitchinterval(interval)
+
+
+# What a sabotage is.
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("AcksSwallowed", "A second one."), ("NothingSaid", "")])
+def test_sabotage_has_a_name_of_its_own_and_a_sentence(name: str, sentence: str) -> None:
+    """Two of one name, or one that does not say what such a broker does, are found when they are written."""
+    with pytest.raises(TypeError, match=f"{name}: a sabotage has a name of its own and a sentence"):
+        type(name, (Sabotage,), {"__doc__": sentence})
+
+
+def test_sabotage_is_named_and_described_by_its_class() -> None:
+    """Its module is its family."""
+    sabotage = SABOTAGES["acks-swallowed"]
+
+    assert sabotage.sentence == "A receiver's acknowledgements are not heard."
+    assert sabotage.family == "acknowledgements"
 
 
 # The proxy.

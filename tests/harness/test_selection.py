@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from fixtures.sabotage import SABOTAGES
 from tests.harness.conftest import CATALOGUE, Project
 
 CLAIMS = CATALOGUE + "".join(
@@ -38,6 +39,14 @@ def test_claims_are_selected_by_id(chapter: Project, arguments: list[str], claim
 
     assert run.code == 0, run.output
     assert {f"chapter.{name}" for name in re.findall("::test_([a-z]+)", run.output)} == claims
+
+
+def test_only_wanted_pairs_are_made(chapter: Project) -> None:
+    """A claim that is not wanted is made for one target, however many there are, so that its test is seen."""
+    run = chapter.ask("--collect-only", "-q", "--rabbitmq", "local", "--sabotage", "all", "--claim", "chapter.other")
+
+    wanted, unwanted = 2 * len(SABOTAGES), 1 + 3
+    assert f"{wanted}/{wanted + unwanted} tests collected ({unwanted} deselected)" in run.output
 
 
 @pytest.mark.parametrize("option", ["--claim", "--not-claim"])
