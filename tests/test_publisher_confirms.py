@@ -1,0 +1,141 @@
+"""Publisher confirms and returns: what the broker says of a message to whoever has published it.
+
+From RabbitMQ's pages on confirms, publishers and queue length limits.
+"""
+
+import pytest
+from pika import spec
+
+from fixtures.vocabulary import (
+    Closed,
+    Confirmed,
+    Nacked,
+    QueueType,
+    Returned,
+    Scene,
+    claim,
+    numbered,
+    queue_types,
+    refusal,
+)
+
+
+@claim("publisher-confirms.unroutable-is-confirmed")
+def test_a_message_that_reaches_no_queue_is_confirmed(scene: Scene) -> None:
+    """No queue has the name that the routing key says, and the broker acks the message."""
+    nowhere = scene.undeclared_queue()
+
+    [outcome] = nowhere.try_publish("to nobody")
+
+    assert outcome == Confirmed()
+
+
+@claim("publisher-confirms.comes-back-before-its-confirm")
+def test_a_mandatory_message_comes_back_and_is_confirmed_then(scene: Scene) -> None:
+    """First basic.return, then basic.ack."""
+    nowhere = scene.undeclared_queue()
+
+    [outcome] = nowhere.try_publish("come back", mandatory=True)
+
+    assert outcome == Returned(312)
+    assert outcome.then == Confirmed()
+
+
+@claim("publisher-confirms.mandatory-needs-no-confirms")
+def test_a_mandatory_message_comes_back_without_confirms(scene: Scene) -> None:
+    """The same on a channel that is not in confirm mode."""
+    nowhere = scene.undeclared_queue()
+
+    message = scene.sender.send(nowhere, "come back", mandatory=True, confirm=False)
+
+    scene.wait_until(lambda: scene.sender.returned, "the message has come back")
+    assert message.outcome == Returned(312)
+
+
+@claim("publisher-confirms.each-is-answered-once")
+@queue_types
+def test_each_of_several_messages_in_flight_is_confirmed_once(scene: Scene, queue_type: QueueType) -> None:
+    """Ten messages are sent before the first confirm is looked for."""
+    queue = scene.queue(queue_type)
+
+    outcomes = queue.try_publish(*numbered(10), in_flight=True)
+
+    assert outcomes == [Confirmed()] * 10
+    assert scene.sender.stray_answers == []
+    late = queue.drain()
+    assert late.numbers == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+
+
+@claim("publisher-confirms.full-queue-nacks")
+@queue_types
+def test_a_full_queue_rejects_a_message(scene: Scene, queue_type: QueueType) -> None:
+    """It takes some messages, and then nacks one; those that it took are still there."""
+    queue = scene.queue(queue_type, max_length=2, overflow="reject-publish")
+
+    outcomes = queue.try_publish(*numbered(8))
+
+    rejected = [number for number, outcome in enumerate(outcomes, start=1) if outcome == Nacked()]
+    taken = [number for number, outcome in enumerate(outcomes, start=1) if outcome == Confirmed()]
+    assert sorted(rejected + taken) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert rejected[-1:] == [8]
+    late = queue.drain()
+    assert late.numbers == taken
+
+
+@claim("publisher-confirms.one-full-queue-nacks")
+@queue_types
+def test_one_full_queue_of_two_nacks_and_the_other_keeps_the_message(scene: Scene, queue_type: QueueType) -> None:
+    """Both are bound to one exchange; the message is nacked, and is in the queue that had room."""
+    full = scene.queue(queue_type, max_length=1, overflow="reject-publish")
+    roomy = scene.queue(queue_type)
+    exchange = scene.exchange("fanout")
+    roomy.bind(exchange)
+    full.bind(exchange)
+    outcomes = exchange.try_publish(*numbered(5))
+
+    assert outcomes[-1] == Nacked()
+    late = roomy.drain()
+    assert late.numbers == [1, 2, 3, 4, 5]
+
+
+@claim("publisher-confirms.missing-exchange-closes-the-channel")
+def test_a_missing_exchange_closes_the_channel(scene: Scene) -> None:
+    """With confirms the sender learns of it at once; another channel of the connection is still open."""
+    missing = scene.undeclared_exchange()
+
+    [outcome] = missing.try_publish("astray", key="any")
+
+    assert outcome == Closed("channel", 404)
+    assert scene.sender.settle() is None
+
+
+@claim("publisher-confirms.immediate-closes-the-connection")
+def test_immediate_closes_the_connection(scene: Scene) -> None:
+    """Whether somebody is ready for the message or not."""
+    queue = scene.queue()
+    scene.receiver("ready", queue)
+
+    [outcome] = queue.try_publish("now", immediate=True)
+
+    assert outcome == Closed("connection", 540)
+
+
+@claim("publisher-confirms.too-large-is-refused")
+@pytest.mark.parametrize("size", [17 * 1024 * 1024], ids=["17 MiB"])
+def test_a_message_that_is_too_large_is_refused(scene: Scene, size: int) -> None:
+    """The broker closes the channel instead of taking it."""
+    queue = scene.queue()
+
+    [outcome] = queue.try_publish(b"x" * size, persistent=False)
+
+    assert outcome == Closed("channel", 406)
+
+
+@claim("publisher-confirms.exclude-transactions")
+def test_a_transactional_channel_cannot_have_confirms(scene: Scene) -> None:
+    """confirm.select after tx.select is refused."""
+    scene.sender.begin()
+
+    refused = refusal(lambda: scene.sender.raw(spec.Confirm.Select(), spec.Confirm.SelectOk))
+
+    assert refused == Closed("channel", 406)
