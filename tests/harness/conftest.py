@@ -80,6 +80,9 @@ if "{leftovers.MARK}" in os.environ:
         print(os.getpid(), file=pids)
 """
 
+#: Hypothesis's plugin takes a third of the time in which pytest starts, and complains in a process that has used it.
+_BARE = ("-p", "no:hypothesispytest")
+
 
 @dataclass
 class Run:
@@ -112,9 +115,7 @@ class Project:
         self.started: list[subprocess.Popen[str]] = []
         (folder / "claims").mkdir(parents=True)
         (folder / "tests").mkdir()
-        (folder / "pyproject.toml").write_text(
-            '[tool.pytest.ini_options]\nclaims_report = "report"\naddopts = "-p no:hypothesispytest"\n'
-        )
+        (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\nclaims_report = "report"\n')
         self._pids = folder / "pids"
         self._pids.touch()
         (folder / "conftest.py").write_text(f"{NOTES_ITS_PROCESSES}\n{(PROJECT / 'conftest.py').read_text()}")
@@ -148,7 +149,7 @@ class Project:
             key: value for key, value in os.environ.items() if key not in unwanted and not key.startswith("PYTEST")
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *arguments],
+            [sys.executable, "-m", "pytest", *_BARE, *arguments],
             cwd=self.folder,
             env=inherited | {"PYTHONPATH": str(PROJECT), leftovers.MARK: str(self.folder)} | environment,
             stdin=subprocess.DEVNULL,
@@ -192,7 +193,7 @@ class Project:
         with _leaving_this_run_alone(self.folder) as patch, redirect_stdout(output), redirect_stderr(error):
             for name, value in environment.items():
                 patch.setenv(name, value)
-            code = int(pytest.main(["--capture=sys", *arguments]))
+            code = int(pytest.main([*_BARE, "--capture=sys", *arguments]))
         for number, meant in ((signal.SIGINT, pytest.ExitCode.INTERRUPTED), (signal.SIGTERM, 128 + signal.SIGTERM)):
             if code == meant:
                 signal.raise_signal(number)  # it was for this run
