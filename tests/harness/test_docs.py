@@ -115,7 +115,7 @@ def run_of(*claims: str, version: str = "4.3.6", **more: Any) -> Results:
     on[1].version = version
     cases = [case(claim, "4.3", name=f"test_it[{n}]", ledger=samples.LEDGER) for claim in claims for n in range(2)]
     noticed = [
-        case(claim, on[1].name, "refuted", expected="holds", reason="idle got 1, 3; expected: idle got 1", **more)
+        case(claim, on[1].name, "refuted", expected="holds", **{"reason": "idle got 1, 3; expected: idle got 1"} | more)
         for claim in claims
         if claim in MUST
     ]
@@ -178,11 +178,12 @@ def test_a_known_difference_keeps_one_picture(make_docs: Callable[[Results], int
 
 def test_renewing_what_is_as_it_was_changes_nothing(make_docs: Callable[[Results], int]) -> None:
     """Whatever it took, and whatever the queues were called: what a person sees is the same."""
-    make_docs(run_of(*CHAPTERS))
+    make_docs(run_of(*CHAPTERS, reason="claims-1f-2-queue-1 has [1, 3] after 0.21 s"))
     before = files()
     again = run_of(
         *CHAPTERS,
         seconds=7.0,
+        reason="claims-77e-8-queue-1 has [1, 3] after 0.3 s",
         ledger=[
             from_json([entry | {"at": 1.5} | ({"queue": "claims-77-8-queue-1"} if "queue" in entry else {})])[0]
             for entry in to_json(samples.LEDGER)
