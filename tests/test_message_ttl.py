@@ -1,6 +1,7 @@
 """Messages that expire: by their queue's TTL, by their own expiration, and when nobody looks.
 
-From RabbitMQ's page on time-to-live. No test measures a time: each waits until a message of the same age has expired elsewhere.
+From RabbitMQ's page on time-to-live. No test measures a time: each waits until a message of the same age has expired in
+another queue.
 """
 
 import pytest

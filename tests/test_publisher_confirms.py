@@ -37,8 +37,8 @@ def test_a_mandatory_message_comes_back_and_is_confirmed_then(scene: Scene) -> N
 
     [outcome] = nowhere.try_publish("come back", mandatory=True)
 
-    assert outcome == Returned(312)
-    assert outcome.then == Confirmed()
+    assert isinstance(outcome, Returned)
+    assert (outcome.code, outcome.then) == (312, Confirmed())
 
 
 @claim("publisher-confirms.mandatory-needs-no-confirms")
