@@ -17,6 +17,7 @@ from fixtures.brokers import Broker, BrokerError
 from fixtures.brokers.external import ExternalBroker
 from fixtures.brokers.targets import parse
 from fixtures.housekeeping import waiting
+from fixtures.housekeeping.deadlines import Deadline
 from fixtures.housekeeping.waiting import wait_until
 from fixtures.ledger.declaring import Declares
 from fixtures.sabotage.behaviour import Behaviour
@@ -258,7 +259,7 @@ def connected(wire: socket.socket) -> bool:
 
 def test_goodbye_that_does_not_end(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same of one that can be talked to, and does not let go."""
-    monkeypatch.setattr(connection, "ANSWER", 0.1)
+    monkeypatch.setattr(connection, "ANSWERS", Deadline(0.1))
     cannot_be_used(pytestconfig, never_closes, "has not answered Connection.Close within 0.1 s")
 
 
