@@ -447,4 +447,4 @@ def test_real_run_writes_its_pages(page: Page, project: Project, broker: Broker)
     page.goto(f"file://{project.folder}/report/index.html#chapter.claim")
 
     assert page.locator("article:target svg .body").all_text_contents() == ["7", "7"]
-    assert "scene.publish(queue," in (page.locator("article:target .source-code").text_content() or "")
+    assert "queue.publish(" in (page.locator("article:target .source-code").text_content() or "")
