@@ -351,6 +351,26 @@ def test_dead_letters_say_why(scene: Scene) -> None:
     assert (death.reason, death.queue, death.count) == ("rejected", queue.name, 1)
 
 
+def test_blocked_publisher_knows_why_and_since_when(scene: Scene) -> None:
+    """The broker runs out of memory, or believes so; what was sent meanwhile is confirmed when that is over."""
+    if scene.broker.out_of_reach:
+        pytest.skip(scene.broker.out_of_reach)
+    queue = scene.queue()
+    queue.publish("no 1 in time")
+    try:
+        scene.operator.run("set_vm_memory_high_watermark", "0.00001")
+        message = scene.sender.send(queue, "no 2 has to wait")
+        scene.wait_until(lambda: scene.sender.blocked, "it is blocked")
+        assert message.outcome == Sent()
+    finally:
+        scene.operator.run("set_vm_memory_high_watermark", "0.4")
+
+    assert scene.sender.wait_for(message) == [Confirmed()]
+    scene.wait_until(lambda: not scene.sender.blocked, "it is not blocked any more")
+    told = [event.what for event in scene.ledger.events if event.what in ("is blocked", "is unblocked")]
+    assert told == ["is blocked", "is unblocked"]
+
+
 def test_raw_method_is_sent_as_it_is(scene: Scene) -> None:
     """One that no client library sends: AMQP's own access.request, which RabbitMQ answers or refuses."""
     receiver = scene.receiver("receiver", scene.queue())
