@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from packaging.version import Version
 from pika import spec
 
 from fixtures.brokers import Broker
-from fixtures.housekeeping.waiting import wait_until
+from fixtures.housekeeping.waiting import NotEstablished, wait_until
 from fixtures.ledger.declaring import Refused
 from fixtures.ledger.receiving import Drains
 from fixtures.sabotage import SABOTAGES
@@ -19,7 +20,7 @@ from fixtures.scene.queue import Queue, QueueType
 from fixtures.scene.receiver import numbered
 from fixtures.scene.scene import Scene
 from fixtures.scene.verdicts import Refuted
-from fixtures.wire.connection import Closed, RefusedError
+from fixtures.wire.connection import Closed, Connection, RefusedError
 
 
 @pytest.fixture
@@ -378,6 +379,42 @@ def test_raw_method_is_sent_as_it_is(scene: Scene) -> None:
     assert isinstance(receiver.raw(spec.Basic.Qos(prefetch_count=7), spec.Basic.QosOk), spec.Basic.QosOk)
     receiver.raw(spec.Basic.Ack(99))
     assert receiver.settle() == Closed("channel", 406)
+
+
+def test_operator_takes_back_what_it_has_set(broker: Broker) -> None:
+    """A policy, a virtual host and a user are there, do what they are for, and are gone with their scene."""
+    if broker.out_of_reach:
+        pytest.skip(broker.out_of_reach)
+    scene = Scene(broker)
+    queue = scene.queue()
+    queue.publish(*numbered(3))
+    scene.operator.policy(queue, {"max-length": 1})
+    host, user = scene.operator.virtual_host(), scene.operator.user("secret")
+
+    scene.wait_until(lambda: queue.ready == 1, "the policy limits the queue")
+    there = urlsplit(broker.url)
+    for url in (
+        there._replace(path=f"/{host}"),
+        there._replace(netloc=f"{user}:secret@{there.hostname}:{there.port}"),
+    ):
+        Connection(url.geturl(), "looks whether it can").close()
+    scene.close()
+
+    for listed, name in (("list_vhosts", host), ("list_users", user), ("list_policies", queue.name)):
+        assert name not in broker.rabbitmqctl("-q", listed), listed
+
+
+def test_operators_command_that_fails_is_a_value(scene: Scene) -> None:
+    """Its exit code and its words; what must succeed says so instead."""
+    if scene.broker.out_of_reach:
+        pytest.skip(scene.broker.out_of_reach)
+
+    ran = scene.operator.run("no_such_command")
+
+    assert ran.code == 64
+    assert "no_such_command" in ran.output
+    with pytest.raises(NotEstablished, match="rabbitmqctl set_policy ended with"):
+        scene.operator.policy(scene.queue(), {"no-such-key": 1})
 
 
 # The end.
