@@ -25,7 +25,7 @@ from fixtures.sabotage.link import Channel, Link
 from fixtures.sabotage.proxy import Proxies
 from fixtures.scene.receiver import Receiver, Subscription
 from fixtures.scene.scene import Scene
-from fixtures.suite.options import OPTIONS
+from fixtures.suite.run import run_of
 from fixtures.wire import connection
 from fixtures.wire.frames import Command, cut
 from tests.harness.conftest import Project
@@ -264,7 +264,7 @@ def test_goodbye_that_does_not_end(pytestconfig: pytest.Config, monkeypatch: pyt
 
 
 def cannot_be_used(pytestconfig: pytest.Config, behave: Callable[[Client], None], words: str) -> None:
-    settings = replace(pytestconfig.stash[OPTIONS].settings, conf=None, definitions=None)
+    settings = replace(run_of(pytestconfig).options.settings, conf=None, definitions=None)
     began = time.monotonic()
 
     with listening(behave) as url, pytest.raises(BrokerError) as error:
@@ -315,7 +315,7 @@ def test_any_version_that_a_broker_states_is_read(pytestconfig: pytest.Config, s
         client.send(spec.Connection.CloseOk())
 
     with listening(states_it) as url:
-        broker = ExternalBroker(replace(pytestconfig.stash[OPTIONS].settings, conf=None, definitions=None), parse(url))
+        broker = ExternalBroker(replace(run_of(pytestconfig).options.settings, conf=None, definitions=None), parse(url))
         broker.start(lambda _: None)
 
     assert str(broker.version) == version

@@ -87,7 +87,7 @@ def given(option: Option, places: Sequence[str], folder: Path, monkeypatch: pyte
     if "command line" in said:
         arguments += [option.flag] if switch else [f"{option.flag}={said['command line']}"]
     config = get_config(arguments)
-    config.pluginmanager.register(SimpleNamespace(pytest_addoption=options.pytest_addoption))
+    config.pluginmanager.register(SimpleNamespace(pytest_addoption=options.add_all))
     config.parse(arguments)
     return ["yes"] * option.is_on(config) if switch else option.values(config)
 
