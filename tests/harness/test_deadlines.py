@@ -81,7 +81,7 @@ def test_some_waiting_in_vain_is_free(deadline: Deadline, clock: Clock) -> None:
     for _ in range(2):
         waits_in_vain(deadline, clock)
 
-    assert not deadline.is_up
+    assert not deadline.is_used_up
     assert deadline.seconds == 5
 
 
@@ -104,11 +104,11 @@ def test_time_goes_by_and_patience_comes_back(deadline: Deadline, clock: Clock) 
     answers(deadline, 0.01)
     for _ in range(7):
         waits_in_vain(deadline, clock)
-    assert deadline.is_up
+    assert deadline.is_used_up
 
     clock.now += 60
 
-    assert not deadline.is_up
+    assert not deadline.is_used_up
 
 
 def test_wait_tells_the_deadline_how_it_came_out(deadline: Deadline) -> None:
@@ -121,7 +121,7 @@ def test_wait_tells_the_deadline_how_it_came_out(deadline: Deadline) -> None:
     with pytest.raises(AssertionError, match=r"waited 0\.01 s until it is there"):
         wait_until(lambda: False, "it is there", within=short, missed=AssertionError)
 
-    assert short.is_up
+    assert short.is_used_up
 
 
 def test_wait_that_is_cut_short_refutes_nothing(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

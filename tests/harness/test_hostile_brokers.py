@@ -462,7 +462,7 @@ def test_flood_does_not_hold_up_whoever_watches_a_silent_receiver(broker: Broker
         receiver.consume()
         receiver.fall_silent()
         began = time.monotonic()
-        wait_until(lambda: time.monotonic() - began > 0.5, "half a second has passed", within=BOUND, look=scene.pump)
+        wait_until(lambda: time.monotonic() - began > 0.5, "half a second has passed", within=BOUND, between=scene.pump)
 
     assert time.monotonic() - began < 5
     receiver.abandon()
