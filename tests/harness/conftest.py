@@ -7,7 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from fixtures.housekeeping.commands import PROJECT
 from fixtures.report import results
 from fixtures.report.results import Results
 from fixtures.suite import options
-from fixtures.suite.options import OPTIONS
+from fixtures.suite.run import run_of
 from tests.harness import leftovers
 
 CATALOGUE = """
@@ -50,8 +50,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.slow)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """Fast tests first, slow ones last: what is broken shows in the first seconds.
 
     What shares a broker stays together as it is: in the middle; or, where another worker has the fast ones, in front,
@@ -65,6 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             return 3
         return int("project" in _fixtures(item))
 
+    yield
     items.sort(key=place)
 
 
@@ -222,7 +223,7 @@ def _leaving_this_run_alone(folder: Path) -> Iterator[pytest.MonkeyPatch]:
 @pytest.fixture(scope="session")
 def target_name(pytestconfig: pytest.Config) -> str:
     """The first target of this run, for runs that boot a broker of their own."""
-    return pytestconfig.stash[OPTIONS].targets[0].name
+    return run_of(pytestconfig).options.targets[0].name
 
 
 @pytest.fixture
@@ -242,7 +243,7 @@ def exiting_image(docker_daemon: None, target_name: str, pytestconfig: pytest.Co
     """An image whose command says something and ends with 3, made from the image under test."""
     if target_name.startswith(("local", "amqp", "auto")):
         pytest.skip("no image is under test")
-    base = pytestconfig.stash[OPTIONS].settings.image.replace("{tag}", target_name).removeprefix("image:")
+    base = run_of(pytestconfig).options.settings.image.replace("{tag}", target_name).removeprefix("image:")
     client = container.daemon()
     dockerfile = f'FROM {base}\nENTRYPOINT []\nCMD ["sh", "-c", "echo I cannot go on; exit 3"]\n'
     image, _ = client.images.build(fileobj=io.BytesIO(dockerfile.encode()), rm=True)

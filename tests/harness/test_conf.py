@@ -13,7 +13,7 @@ from fixtures.brokers.local import LocalNode, find_server
 from fixtures.brokers.ports import free_ports
 from fixtures.housekeeping import owners
 from fixtures.housekeeping.waiting import wait_until
-from fixtures.suite.options import OPTIONS
+from fixtures.suite.run import run_of
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def node(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[LocalNode]:
         f"loopback_users = none\nlisteners.tcp.1 = {third}\nlisteners.tcp.other = 0.0.0.0:{fourth}\n"
         f"listeners.ssl.default = {fifth}\ninclude {tmp_path}/more.conf\n",
     )
-    settings = replace(pytestconfig.stash[OPTIONS].settings, conf=conf)
+    settings = replace(run_of(pytestconfig).options.settings, conf=conf)
     node = LocalNode(settings, scripts)
     broker = DisposableBroker(settings, node)
     try:

@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.brokers import Broker, BrokerError, prepare
 from fixtures.brokers.targets import Target
-from fixtures.suite.options import OPTIONS
+from fixtures.suite.run import run_of
 from tests.harness.conftest import Project
 
 TEST = '@claim("chapter.claim")\ndef test_claim(scene): scene.queue()\n'
@@ -64,7 +64,7 @@ def test_local_without_a_server(project: Project, tmp_path: Path) -> None:
 def test_server_that_exits_at_once(project: Project, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     """It is noticed in under 2 s, with exit code and log."""
     folder = scripts(tmp_path, f"echo I cannot go on >&2; touch {tmp_path}/exits; exit 3")
-    broker = prepare(Target("local", str(folder)), pytestconfig.stash[OPTIONS].settings, lambda _: None)
+    broker = prepare(Target("local", str(folder)), run_of(pytestconfig).options.settings, lambda _: None)
 
     with pytest.raises(BrokerError, match="exited with 3"):
         broker.start(lambda _: None)

@@ -280,18 +280,18 @@ def test_any_number_of_seconds(name: str, text: str) -> None:
     config = Mock()
     config.getoption = {name: text, "rabbitmq": ["4.1"]}.get
     config.getini = {option.name: option.default for option in options.TABLE}.get
-    config.stash = {}
     before = waiting.patient(1)
     try:
         with pytest.MonkeyPatch.context() as patch:
             for option in options.TABLE:
                 patch.delenv(option.variable, raising=False)
-            refused = refusal(lambda: options.pytest_configure(config), pytest.UsageError)
+            found: list[options.Options] = []
+            refused = refusal(lambda: found.append(options.read(config)), pytest.UsageError)
         if refused:
             assert refused.startswith(f"--{name.replace('_', '-')} {text!r}: a number above 0")
         else:
             assert 0 < waiting.patient(1) < 86_400
-            assert 0 < config.stash[options.OPTIONS].settings.boot_timeout < 86_400
+            assert 0 < found[0].settings.boot_timeout < 86_400
     finally:
         waiting.set_patience(before)
 

@@ -17,6 +17,7 @@ from fixtures.brokers import Broker, BrokerError
 from fixtures.brokers.external import ExternalBroker
 from fixtures.brokers.targets import parse
 from fixtures.housekeeping import waiting
+from fixtures.housekeeping.deadlines import Deadline
 from fixtures.housekeeping.waiting import wait_until
 from fixtures.ledger.declaring import Declares
 from fixtures.sabotage.behaviour import Behaviour
@@ -24,7 +25,7 @@ from fixtures.sabotage.link import Channel, Link
 from fixtures.sabotage.proxy import Proxies
 from fixtures.scene.receiver import Receiver, Subscription
 from fixtures.scene.scene import Scene
-from fixtures.suite.options import OPTIONS
+from fixtures.suite.run import run_of
 from fixtures.wire import connection
 from fixtures.wire.frames import Command, cut
 from tests.harness.conftest import Project
@@ -258,12 +259,12 @@ def connected(wire: socket.socket) -> bool:
 
 def test_goodbye_that_does_not_end(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same of one that can be talked to, and does not let go."""
-    monkeypatch.setattr(connection, "ANSWER", 0.1)
+    monkeypatch.setattr(connection, "ANSWERS", Deadline(0.1))
     cannot_be_used(pytestconfig, never_closes, "has not answered Connection.Close within 0.1 s")
 
 
 def cannot_be_used(pytestconfig: pytest.Config, behave: Callable[[Client], None], words: str) -> None:
-    settings = replace(pytestconfig.stash[OPTIONS].settings, conf=None, definitions=None)
+    settings = replace(run_of(pytestconfig).options.settings, conf=None, definitions=None)
     began = time.monotonic()
 
     with listening(behave) as url, pytest.raises(BrokerError) as error:
@@ -314,7 +315,7 @@ def test_any_version_that_a_broker_states_is_read(pytestconfig: pytest.Config, s
         client.send(spec.Connection.CloseOk())
 
     with listening(states_it) as url:
-        broker = ExternalBroker(replace(pytestconfig.stash[OPTIONS].settings, conf=None, definitions=None), parse(url))
+        broker = ExternalBroker(replace(run_of(pytestconfig).options.settings, conf=None, definitions=None), parse(url))
         broker.start(lambda _: None)
 
     assert str(broker.version) == version
@@ -405,8 +406,9 @@ def test_broker_that_breaks_down_costs_a_claim_and_not_the_run(project: Project,
     """The claim is not established or refuted, the next one is put to the test, and the queues of all are gone."""
     project.tests(CLAIMS)
     project.plugin(
-        "from fixtures.housekeeping.deadlines import Deadline\nfrom fixtures.wire import connection\n\n"
-        "connection.ANSWERS = Deadline(4.0)\n"
+        "from fixtures.brokers import base\nfrom fixtures.housekeeping.deadlines import Deadline\n"
+        "from fixtures.wire import connection\n\n"
+        "connection.ANSWERS = Deadline(4.0)\nbase.Deadline = lambda at_most: Deadline(4.0)\n"
     )
     began = time.monotonic()
 

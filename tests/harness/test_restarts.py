@@ -19,13 +19,13 @@ from fixtures.housekeeping.waiting import NotEstablished, wait_until
 from fixtures.sabotage import SABOTAGES
 from fixtures.sabotage.broker import SabotagedBroker
 from fixtures.sabotage.proxy import Proxies
-from fixtures.suite.options import OPTIONS
+from fixtures.suite.run import run_of
 
 
 @pytest.fixture(scope="module")
 def own_broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
     """A broker that these tests may mistreat."""
-    options = pytestconfig.stash[OPTIONS]
+    options = run_of(pytestconfig).options
     broker = prepare(options.targets[0], options.settings, lambda _: None)
     try:
         broker.start(lambda _: None)
