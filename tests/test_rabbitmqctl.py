@@ -93,7 +93,7 @@ def nothing(scene: Scene) -> None:
 @after_restart(nothing, Restart.RESET)
 def test_program_prints_what_the_three_commands_said(scene: Scene) -> None:
     """The program runs the three commands in order and prints what each said."""
-    [*_, said] = [restart.said for restart in scene.broker.restarts if restart.kind == Restart.RESET.name]
+    [*_, said] = [restart.output for restart in scene.broker.restarts if restart.kind == Restart.RESET.name]
 
     assert [line.split()[0] for line in said.splitlines()] == ["Stopping", "Resetting", "Starting"]
 

@@ -103,7 +103,7 @@ def test_nothing_is_left_of_workers(project: Project, target_name: str, ends: si
     elif ends is signal.SIGTERM:
         # Without it, execnet would interrupt the worker after some seconds.
         assert (project.folder / "ended-by").read_text() == "SIGTERM"
-    wait_until(lambda: not project.left(), "nothing is left", within=20, seen=lambda: str(project.left()))
+    wait_until(lambda: not project.left(), "nothing is left", within=20, instead=lambda: str(project.left()))
 
 
 def test_nothing_is_left_of_a_worker_that_is_killed(project: Project, target_name: str) -> None:

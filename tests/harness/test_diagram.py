@@ -138,5 +138,5 @@ def test_ledgers_that_differ_in_time_only_look_the_same() -> None:
     """So that a page shows them once."""
     later = [msgspec.structs.replace(event, at=event.at + 3) for event in LEDGER]
 
-    assert diagram.looks(later) == diagram.looks(LEDGER)
-    assert diagram.looks(LEDGER[:-1]) != diagram.looks(LEDGER)
+    assert diagram.appearance(later) == diagram.appearance(LEDGER)
+    assert diagram.appearance(LEDGER[:-1]) != diagram.appearance(LEDGER)

@@ -155,7 +155,7 @@ def test_published_results_say_what_the_run_said(make_docs: Callable[[Results], 
         (c.claim, c.case, c.target, c.verdict) for c in run.cases
     }
     assert compare.changes(run, there) == compare.changes(there, run) == []
-    assert kills.kills(there).said == kills.kills(run).said
+    assert kills.kills(there).summary == kills.kills(run).summary
     assert {(found.detail, found.boot) for found in there.targets} == {("", 0.0)}
     assert {(c.claim, c.target) for c in there.cases if c.ledger} == {
         ("a.one", "4.3+acks-swallowed"),

@@ -17,6 +17,7 @@ from fixtures.brokers import Broker, BrokerError
 from fixtures.brokers.external import ExternalBroker
 from fixtures.brokers.targets import parse
 from fixtures.housekeeping import waiting
+from fixtures.housekeeping.deadlines import Deadline
 from fixtures.housekeeping.waiting import wait_until
 from fixtures.ledger.declaring import Declares
 from fixtures.sabotage.behaviour import Behaviour
@@ -258,7 +259,7 @@ def connected(wire: socket.socket) -> bool:
 
 def test_goodbye_that_does_not_end(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same of one that can be talked to, and does not let go."""
-    monkeypatch.setattr(connection, "ANSWER", 0.1)
+    monkeypatch.setattr(connection, "ANSWERS", Deadline(0.1))
     cannot_be_used(pytestconfig, never_closes, "has not answered Connection.Close within 0.1 s")
 
 
@@ -405,8 +406,9 @@ def test_broker_that_breaks_down_costs_a_claim_and_not_the_run(project: Project,
     """The claim is not established or refuted, the next one is put to the test, and the queues of all are gone."""
     project.tests(CLAIMS)
     project.plugin(
-        "from fixtures.housekeeping.deadlines import Deadline\nfrom fixtures.wire import connection\n\n"
-        "connection.ANSWERS = Deadline(4.0)\n"
+        "from fixtures.brokers import base\nfrom fixtures.housekeeping.deadlines import Deadline\n"
+        "from fixtures.wire import connection\n\n"
+        "connection.ANSWERS = Deadline(4.0)\nbase.Deadline = lambda at_most: Deadline(4.0)\n"
     )
     began = time.monotonic()
 
@@ -460,7 +462,7 @@ def test_flood_does_not_hold_up_whoever_watches_a_silent_receiver(broker: Broker
         receiver.consume()
         receiver.fall_silent()
         began = time.monotonic()
-        wait_until(lambda: time.monotonic() - began > 0.5, "half a second has passed", within=BOUND, look=scene.pump)
+        wait_until(lambda: time.monotonic() - began > 0.5, "half a second has passed", within=BOUND, between=scene.pump)
 
     assert time.monotonic() - began < 5
     receiver.abandon()

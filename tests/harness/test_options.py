@@ -83,7 +83,7 @@ def given(option: Option, places: Sequence[str], folder: Path, monkeypatch: pyte
     monkeypatch.delenv(option.variable, raising=False)
     if "environment" in said:
         monkeypatch.setenv(option.variable, said["environment"])
-    arguments = ["-c", str(settings), "--rootdir", str(folder), "--noconftest"]
+    arguments = ["-c", str(settings), "--rootdir", str(folder), "--noconftest", "-p", "no:hypothesispytest"]
     if "command line" in said:
         arguments += [option.flag] if switch else [f"{option.flag}={said['command line']}"]
     config = get_config(arguments)

@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from fixtures.brokers import Broker
+from fixtures.ledger.declaring import Declares
 from fixtures.report import pages, published
 from fixtures.report.results import Results, merge, read
 from tests.harness import samples
@@ -370,7 +371,7 @@ def test_picture_on_a_phone_begins_with_the_queue(page: Page, report: Path, file
 
 def test_picture_that_is_wide_is_not_made_to_fit(page: Page, tmp_path: Path) -> None:
     """It scrolls instead: nobody can read ten queues on the width of one page."""
-    ledger = [{"at": 0.0, "who": "sender", "what": "declares", "queue": f"queue-{n}"} for n in range(10)]
+    ledger = [Declares(who="sender", queue=f"queue-{n}", durable=True) for n in range(10)]
     written(samples.of([target("4.3.6")], [case("a.one", "4.3.6", ledger=ledger)]), tmp_path)
 
     page.goto(f"file://{tmp_path}/index.html")
@@ -445,5 +446,5 @@ def test_real_run_writes_its_pages(page: Page, project: Project, broker: Broker)
 
     page.goto(f"file://{project.folder}/report/index.html#chapter.claim")
 
-    assert page.locator("article:target svg .body").all_text_contents() == ["7", "marker", "7", "marker"]
-    assert "scene.publish(queue," in (page.locator("article:target .source-code").text_content() or "")
+    assert page.locator("article:target svg .body").all_text_contents() == ["7", "7"]
+    assert "queue.publish(" in (page.locator("article:target .source-code").text_content() or "")

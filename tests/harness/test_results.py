@@ -113,8 +113,8 @@ def test_github_gets_its_summary(project: Project, broker: Broker) -> None:
         (b"\xff\xfe", "is no results file"),
         (b"[1]", "is no results file"),
         (b"{}", "its schema is None"),
-        (b'{"schema": 99}', "its schema is 99, this version of the suite reads 1"),
-        (b'{"schema": 1, "cases": 3}', "is no results file"),
+        (b'{"schema": 99}', f"its schema is 99, this version of the suite reads {results.SCHEMA}"),
+        (f'{{"schema": {results.SCHEMA}, "cases": 3}}'.encode(), "is no results file"),
     ],
 )
 def test_what_is_no_results_file_is_refused(tmp_path: Path, content: bytes | None, words: str) -> None:

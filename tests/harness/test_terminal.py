@@ -133,8 +133,8 @@ FAILING = """
 @claim("chapter.claim")
 def test_it(scene, n):
     queue = scene.queue()
-    scene.publish(queue, *(f"no {k} Hello" for k in range(20)))
-    assert scene.drain(queue).numbers == [n]
+    queue.publish(*(f"no {k} Hello" for k in range(20)))
+    assert queue.drain().numbers == [n]
 """
 
 
@@ -149,7 +149,7 @@ def test_failing_claim_is_printed_once_and_its_further_cases_are_lines(
 
     assert run.code == 1
     assert run.output.count(" the claim --") == run.output.count(" the ledger's last lines --") == 1
-    assert run.output.count(">       assert scene.drain(queue)") == 1
+    assert run.output.count(">       assert queue.drain()") == 1
     _, _, further = run.output.partition("- 5 further cases (-v shows all) -")
     lines = further.splitlines()[1:6]
     assert len({re.sub(r" on .*", "", line) for line in lines}) == 5

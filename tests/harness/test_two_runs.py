@@ -35,7 +35,7 @@ def test_restart(scene, arranged):
         "rabbitmqctl": list(broker.rabbitmqctl_command()),
         "process": broker.node.identity(),
         "queues": broker.rabbitmqctl("-q", "list_queues", "name").split(),
-        "queue": arranged,
+        "queue": arranged.name,
     }
     Path("facts.json").write_text(json.dumps(facts))
     meet("done")
