@@ -299,6 +299,32 @@ def test_difference_of_some_cases_names_what_they_have_in_common() -> None:
     assert difference.source == samples.DEVIATION.source
 
 
+def test_difference_has_the_source_of_what_a_claim_needs() -> None:
+    """Without what the broker said of itself, which its cases have."""
+    found = samples.of(
+        [target("3.8.9"), target("4.0.5")],
+        [case("a.one", "3.8.9", **NEVER, reason="it is new in 3.10 (version is 3.8.9 here)"), case("a.one", "4.0.5")],
+    )
+    found.claim("a.one").needs = (results.Need("version >= 3.10", "it is new in 3.10", "https://www.rabbitmq.com"),)
+
+    [difference] = matrix.differences(found)
+
+    before = "before, on 3.8.9, it is not applicable: it is new in 3.10"
+    assert difference.sentence == f"Since 4.0.5 a.one holds; {before}"
+    assert difference.source == "https://www.rabbitmq.com"
+
+
+def test_cases_that_differ_alike_are_one_difference_in_whatever_order_they_came() -> None:
+    """Targets that run side by side record their cases as they come."""
+    cases = [("4.0.5", "a"), ("3.8.9", "a"), ("3.8.9", "b"), ("4.0.5", "b"), ("3.8.9", "c"), ("4.0.5", "c")]
+    found = samples.of(
+        [target("3.8.9"), target("4.0.5")],
+        [case("a.one", on, "holds" if name == "c" else "refuted", name=f"test_it[{name}]") for on, name in cases],
+    )
+
+    assert len(matrix.differences(found)) == 1
+
+
 def test_markdown_escapes_what_is_not_markdown() -> None:
     """Reasons come from brokers and may be anything."""
     found = run_of("4.3.6", case("a.one", "4.3.6", "refuted", reason="<script>|"))

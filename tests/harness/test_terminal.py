@@ -70,6 +70,20 @@ def test_few_targets_have_words() -> None:
     assert [line[:24].rstrip() for line in lines[at + 1 : at + 3]] == ["    is-as-long-as-…", ""]
 
 
+def test_no_word_is_broken_for_a_long_title() -> None:
+    """It has as many lines as it takes; the cells keep their width."""
+    found = samples.many(4, prefix="")
+    found.chapters[0].title = "A chapter with a title that is long"
+
+    lines = printed(found).splitlines()
+
+    at = lines.index(next(line for line in lines if line.startswith("A chapter with a title ")))
+    assert lines[at + 1] == "that is long (2)"
+    assert [
+        line.split() for line in lines[at : lines.index("What differs between the targets:")] if "applicabl" in line
+    ] == [["applicable", "established"]]
+
+
 def test_many_targets_have_marks_and_a_legend() -> None:
     """A short key above each column says which broker it is, a legend what the marks mean."""
     text = printed(samples.many(20))
