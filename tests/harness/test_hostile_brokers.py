@@ -17,7 +17,6 @@ from fixtures.brokers import Broker, BrokerError
 from fixtures.brokers.external import ExternalBroker
 from fixtures.brokers.targets import parse
 from fixtures.housekeeping import waiting
-from fixtures.housekeeping.deadlines import Deadline
 from fixtures.housekeeping.waiting import wait_until
 from fixtures.ledger.declaring import Declares
 from fixtures.sabotage.behaviour import Behaviour
@@ -259,7 +258,7 @@ def connected(wire: socket.socket) -> bool:
 
 def test_goodbye_that_does_not_end(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same of one that can be talked to, and does not let go."""
-    monkeypatch.setattr(connection, "ANSWERS", Deadline(0.1))
+    monkeypatch.setattr(connection, "ANSWERS", 0.1)
     cannot_be_used(pytestconfig, never_closes, "has not answered Connection.Close within 0.1 s")
 
 
@@ -406,9 +405,8 @@ def test_broker_that_breaks_down_costs_a_claim_and_not_the_run(project: Project,
     """The claim is not established or refuted, the next one is put to the test, and the queues of all are gone."""
     project.tests(CLAIMS)
     project.plugin(
-        "from fixtures.brokers import base\nfrom fixtures.housekeeping.deadlines import Deadline\n"
-        "from fixtures.wire import connection\n\n"
-        "connection.ANSWERS = Deadline(4.0)\nbase.Deadline = lambda at_most: Deadline(4.0)\n"
+        "from fixtures.brokers import base\nfrom fixtures.housekeeping.deadlines import Deadline\n\n"
+        "base.Deadline = lambda at_most: Deadline(4.0)\n"
     )
     began = time.monotonic()
 
