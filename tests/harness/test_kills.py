@@ -231,6 +231,20 @@ def many() -> Results:
     return under(["none", *HEARTBEATS], [f"chapter-{c}.number-{n}-of-many" for c in range(5) for n in range(9)])
 
 
+def test_sabotage_has_a_row_only_where_it_met_claims() -> None:
+    """Chapters that do not fit side by side are a matrix each; one without a single mark in it says nothing."""
+    first = [case("a.one", "4.0+acks-swallowed", "refuted", expected="holds")]
+    others = [
+        case(f"chapter-{c}.number-{n}", "4.0+prefetch-ignored", expected="holds") for c in range(6) for n in range(9)
+    ]
+    found = samples.of([broken("4.0", "acks-swallowed"), broken("4.0", "prefetch-ignored")], [*first, *others])
+
+    lines = printed(found).splitlines()
+
+    assert len([line for line in lines if line.startswith("acks-swallowed")]) == 1
+    assert len([line for line in lines if line.startswith("prefetch-ignored")]) == 2
+
+
 def test_every_outcome_has_a_mark_of_its_own_on_the_terminal() -> None:
     """A row per sabotage, a column per claim, chapters apart; blank is what was not run."""
     rows = dict(
