@@ -1,6 +1,7 @@
 """A restart that did not happen as it was named is found out: the claim is not established, never held."""
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from fixtures.housekeeping.waiting import NotEstablished, wait_until
 from fixtures.sabotage import SABOTAGES
 from fixtures.sabotage.broker import SabotagedBroker
 from fixtures.sabotage.proxy import Proxies
+from fixtures.scene.scene import Scene
 from fixtures.suite.run import run_of
 
 
@@ -43,6 +45,25 @@ def test_restart_happens_as_named_and_says_how_it_knows(own_broker: Broker, kind
     assert report.kind == kind.name
     assert ("320 CONNECTION_FORCED" in report.proof) is (kind is not Restart.KILL)
     assert "old connections ended with" in report.proof
+
+
+def test_what_receivers_held_is_drained_soon_after_a_kill(own_broker: Broker) -> None:
+    """Many quorum queues elect their leaders at once, and some are asked before they know that their receivers died."""
+    scene = Scene(own_broker)
+    queues = [scene.queue("quorum") for _ in range(30)]
+    first = scene.receiver("first", queues[0], acks=False)
+    for queue in queues[1:]:
+        scene.receiver("another", queue, acks=False, beside=first)
+    for queue in queues:
+        queue.publish("no 1 is held")
+    scene.wait_for_deliveries(len(queues))
+    held = time.monotonic()
+    wait_until(lambda: time.monotonic() - held >= Restart.KILL.settled, "the queues have settled", within=60)
+
+    Restart.KILL.happen(Occasion(own_broker, scenes=[scene]))
+
+    assert [queue.drain().numbers for queue in queues] == [[1]] * len(queues)
+    scene.close()
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux shows a process's threads")
