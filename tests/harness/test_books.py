@@ -257,9 +257,10 @@ def test_consumer_is_in_the_books_as_the_broker_names_it(bench: Bench) -> None:
     queue = bench.queue()
     stream: Any = bench.channel._impl  # type: ignore[attr-defined]
     stream._send_method(spec.Basic.Consume(queue=queue))
-    bench.channel.queue_declare(queue, passive=True)  # an answer, before which that has come
+    bench.channel.queue_declare(queue, passive=True)
     [consumer] = bench.books.of_queue(queue)
-    assert consumer.tag.startswith("amq.ctag-")
+    # The queue answers that, and the channel answers the other: either may be first.
+    wait_until(lambda: consumer.tag.startswith("amq.ctag-"), "the broker has named the consumer", within=10)
 
     stream._send_method(spec.Basic.Cancel(consumer.tag, nowait=True))
     bench.channel.queue_declare(queue, passive=True)
