@@ -46,7 +46,7 @@ def test_refuted_claim_says_what_was_expected_and_observed(
 
 def test_ledger_and_the_brokers_own_log_are_shown(project: Project, broker: Broker) -> None:
     """The log since the scene began only, and only of a broker whose log can be read."""
-    crash = "'client unexpectedly closed TCP connection' in scene.broker_log()"
+    crash = "'client unexpectedly' in scene.broker_log()"  # the rest of the sentence is only in the log
     project.tests(
         f"{ARRANGED}scene.wait_until(lambda: scene.broker.out_of_reach or {crash}, 'the crash is logged')\n"
         "    assert not idle.bodies\n"
