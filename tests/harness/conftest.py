@@ -84,6 +84,9 @@ if "{leftovers.MARK}" in os.environ:
 #: Hypothesis's plugin takes a third of the time in which pytest starts, and complains in a process that has used it.
 _BARE = ("-p", "no:hypothesispytest")
 
+#: What tells pytest how to print, whether there is a terminal or not.
+_PRINTING = {"BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "PY_COLORS"}
+
 
 @dataclass
 class Run:
@@ -106,6 +109,14 @@ class Run:
         assert "Traceback" not in self.output
         for word in words:
             assert word in " ".join(self.error_lines), self.error
+
+
+def _is_for_the_outer_run(variable: str) -> bool:
+    """Whether this environment variable is an option of the run around a project's, or says how to print.
+
+    With CI, pytest's summary has every message a second time and whole.
+    """
+    return variable in _PRINTING or variable.startswith(("RABBITMQ", "CLAIMS", "PYTEST", "GITHUB"))
 
 
 class Project:
@@ -145,9 +156,10 @@ class Project:
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start pytest on the project."""
-        unwanted = {option.variable for option in options.TABLE} - {options.IMAGE.variable}
         inherited = {
-            key: value for key, value in os.environ.items() if key not in unwanted and not key.startswith("PYTEST")
+            name: value
+            for name, value in os.environ.items()
+            if name == options.IMAGE.variable or not _is_for_the_outer_run(name)
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *_BARE, *arguments],
@@ -208,7 +220,7 @@ def _leaving_this_run_alone(folder: Path) -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(sys, "path", sys.path.copy())
-        for name in [name for name in os.environ if name.startswith(("RABBITMQ", "PYTEST"))]:
+        for name in filter(_is_for_the_outer_run, [*os.environ]):
             patch.delenv(name)
         try:
             yield patch
