@@ -16,6 +16,7 @@ from pika import frame, spec
 from fixtures.brokers import Broker, BrokerError
 from fixtures.brokers.external import ExternalBroker
 from fixtures.brokers.targets import parse
+from fixtures.configuration import Configuration
 from fixtures.housekeeping import waiting
 from fixtures.housekeeping.waiting import wait_until
 from fixtures.ledger.declaring import Declares
@@ -263,7 +264,7 @@ def test_goodbye_that_does_not_end(pytestconfig: pytest.Config, monkeypatch: pyt
 
 
 def cannot_be_used(pytestconfig: pytest.Config, behave: Callable[[Client], None], words: str) -> None:
-    settings = replace(run_of(pytestconfig).options.settings, conf=None, definitions=None)
+    settings = replace(run_of(pytestconfig).options.settings, configuration=Configuration())
     began = time.monotonic()
 
     with listening(behave) as url, pytest.raises(BrokerError) as error:
@@ -314,7 +315,9 @@ def test_any_version_that_a_broker_states_is_read(pytestconfig: pytest.Config, s
         client.send(spec.Connection.CloseOk())
 
     with listening(states_it) as url:
-        broker = ExternalBroker(replace(run_of(pytestconfig).options.settings, conf=None, definitions=None), parse(url))
+        broker = ExternalBroker(
+            replace(run_of(pytestconfig).options.settings, configuration=Configuration()), parse(url)
+        )
         broker.start(lambda _: None)
 
     assert str(broker.version) == version

@@ -16,6 +16,7 @@ ROOMS = (
     "housekeeping",
     "wire",
     "ledger",
+    "configuration",
     "brokers",
     "faults",
     "scene",
