@@ -277,7 +277,7 @@ def test_any_target(text: str) -> None:
 )
 def test_any_number_of_seconds(name: str, text: str) -> None:
     """It is above 0 and finite, or it is quoted in the error."""
-    config = Mock()
+    config = Mock(spec=["getoption", "getini", "invocation_params"])
     config.getoption = {name: text, "rabbitmq": ["4.1"]}.get
     config.getini = {option.name: option.default for option in options.TABLE}.get
     before = waiting.patient(1)
