@@ -156,15 +156,25 @@ def test_files_of_a_folder_come_in_the_order_of_their_names(tmp_path: Path) -> N
     assert found.rabbitmq_conf() == "heartbeat = 1\nheartbeat = 2\nheartbeat = 3\n"
 
 
-@pytest.mark.parametrize("setting", ["load_definitions", "management.load_definitions", "definitions.local.path"])
-def test_definitions_come_from_beside_the_file_that_names_them(tmp_path: Path, setting: str) -> None:
+@pytest.mark.parametrize(
+    ("conf", "advanced"),
+    [
+        ("load_definitions = /etc/rabbitmq/d.json", ""),
+        ("management.load_definitions = '/etc/rabbitmq/d.json'", ""),
+        ("definitions.local.path = /etc/rabbitmq/d.json", ""),
+        ("", '[{rabbit, [{load_definitions, "/etc/rabbitmq/d.json"}]}].'),
+        ("", '[{rabbitmq_management, [{load_definitions, "/etc/rabbitmq/d.json"}]}].'),
+    ],
+)
+def test_definitions_come_from_beside_the_file_that_names_them(tmp_path: Path, conf: str, advanced: str) -> None:
     """Where the file says they are is on another machine."""
     (tmp_path / "d.json").write_text('{"vhosts": [{"name": "mine"}]}')
 
-    found = configured(tmp_path, f"{setting} = /etc/rabbitmq/d.json")
+    found = configured(tmp_path, conf, advanced)
 
     assert [definitions.vhosts for definitions in found.definitions] == [["mine"]]
-    assert found.files == (tmp_path / "my.conf", tmp_path / "d.json")
+    assert found.files == (tmp_path / ("my.conf" if conf else "advanced.config"), tmp_path / "d.json")
+    assert found.taken_over(PLUGINS).advanced == ()
     assert found.taken_over(PLUGINS).left_out == ()
 
 
@@ -321,7 +331,14 @@ def test_versions_that_know_a_setting(setting: str, versions: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[].", '"s" "t".', "%c\n{a, <<\"b\"/utf8>>, 'C d', -1, 16#ff}.\n%d", '["}", $}, #{a => b}].']
+    "text",
+    [
+        "[].",
+        "{f, fun m:f/1, m:f(https)}.",
+        '"s" "t".',
+        "%c\n{a, <<\"b\"/utf8>>, 'C d', -1, 16#ff}.\n%d",
+        '["}", $}, #{a => b}].',
+    ],
 )
 def test_term_is_read(text: str) -> None:
     """With brackets in texts, characters and comments."""

@@ -1,0 +1,393 @@
+"""Brokers with a configuration of the user's: real ones, with files after the kinds that people have."""
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fixtures.brokers import Broker, BrokerError, prepare
+from fixtures.brokers.disposable import DisposableBroker
+from fixtures.brokers.local import LocalNode, find_server
+from fixtures.brokers.ports import free_ports
+from fixtures.brokers.targets import parse
+from fixtures.configuration import Configuration
+from fixtures.faults import restart
+from fixtures.faults.register import Restart
+from fixtures.housekeeping import owners
+from fixtures.housekeeping.waiting import NotEstablished
+from fixtures.suite.run import run_of
+from tests.harness.conftest import CATALOGUE, Project
+
+#: Settings after the kinds that people have, by what they are about. All of a family boot one broker together, as a
+#: conf.d; what is to be seen of it is in `SEEN`.
+FAMILIES: dict[str, dict[str, str]] = {
+    "where it listens, and with whom": {
+        "listeners": "listeners.tcp.default = 5672\nnum_acceptors.tcp = 10\ntcp_listen_options.backlog = 128\n",
+        "tls": "listeners.ssl.default = 5671\nssl_options.cacertfile = /nowhere/ca.pem\n"
+        "ssl_options.verify = verify_peer\n",
+        "external": "auth_mechanisms.1 = EXTERNAL\nssl_cert_login_from = common_name\n",
+        "ldap": "auth_backends.1 = ldap\nauth_ldap.servers.1 = ldap.example\nauth_ldap.log = network\n",
+        "proxy": "proxy_protocol = true\n",
+        "peers": "cluster_formation.peer_discovery_backend = classic_config\n"
+        "cluster_formation.classic_config.nodes.1 = rabbit@somewhere\ncluster_name = ours\n",
+        "partition": "cluster_partition_handling = pause_minority\n",
+        "loopback": "loopback_users.guest = true\n",
+        "sockets": "tcp_listen_options.nodelay = true\ntcp_listen_options.exit_on_close = false\n",
+        "distribution": "distribution.listener.port_range.min = 25672\nnet_ticktime = 30\n",
+    },
+    "who, and what it logs": {
+        "user": "default_user = ops\ndefault_pass = $(OPS_PASSWORD)\n",
+        "vhost": "default_vhost = shop\n",
+        "tags": "default_user_tags.administrator = true\n",
+        "permissions": "".join(f"default_permissions.{may} = .*\n" for may in ("configure", "read", "write")),
+        "quiet": "log.console.level = warning\nlog.connection.level = error\n",
+        "files": "log.dir = /var/log/shop\nlog.file = shop.log\nlog.file.rotation.size = 10485760\n",
+        "exchange": "log.exchange = true\n",
+        "elsewhere": "load_definitions = /etc/rabbitmq/definitions.json\n",
+        "comments": "# a comment\n" * 100_000 + "reverse_dns_lookups = false\n",
+        "locator": "queue_master_locator = min-masters\n",
+    },
+    "limits, and plugins": {
+        "memory": "vm_memory_high_watermark.relative = 0.7\nvm_memory_high_watermark_paging_ratio = 0.8\n",
+        "disk": "disk_free_limit.absolute = 1MB\n",
+        "heartbeat": "heartbeat = 25\n",
+        "channels": "channel_max = 128\nframe_max = 131072\n",
+        "timeout": "consumer_timeout = 7200000\n",
+        "statistics": "collect_statistics_interval = 10000\n",
+        "management": "management.tcp.port = 15672\nmanagement.tcp.ip = 0.0.0.0\nmanagement.rates_mode = none\n",
+        "mqtt": "mqtt.listeners.tcp.default = 1883\nmqtt.exchange = amq.topic\nmqtt.prefetch = 10\n",
+        "prometheus": "prometheus.tcp.port = 15692\nprometheus.path = /metrics\n",
+        "streams": "stream.listeners.tcp.1 = 5552\nstream.initial_credits = 50000\n",
+        "windows": "handshake_timeout = 15000\r\nqueue_index_embed_msgs_below = 4096\r\n",
+    },
+}
+#: What must be seen of them: a setting of the application `rabbit`, as Erlang prints it.
+SEEN = {
+    "where it listens, and with whom": {"cluster_partition_handling": "pause_minority"},
+    "who, and what it logs": {"default_vhost": '<<"shop">>', "reverse_dns_lookups": "false"},
+    "limits, and plugins": {"heartbeat": "25", "channel_max": "128", "handshake_timeout": "15000"},
+}
+
+
+@pytest.fixture
+def booted(pytestconfig: pytest.Config, target_name: str) -> Iterator[Callable[..., Broker]]:
+    """Boots a broker of the run's target with a configuration; it is removed in the end."""
+    brokers: list[Broker] = []
+
+    def boot(configuration: Configuration, target: str = target_name) -> Broker:
+        settings = replace(run_of(pytestconfig).options.settings, configuration=configuration)
+        broker = prepare(parse(target), settings, lambda _: None)
+        brokers.append(broker)
+        broker.start(lambda _: None)
+        return broker
+
+    yield boot
+    for broker in brokers:
+        broker.close()
+
+
+def written(folder: Path, **files: str) -> list[Path]:
+    """Files with these texts, by their names without the ending `.conf`, or with another."""
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / (name if "." in name else f"{name}.conf")).write_text(text)
+    return [folder]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_configurations_of_all_kinds_start(booted: Callable[..., Broker], tmp_path: Path, family: str) -> None:
+    """What decides over messages reaches the node; what is for another machine is named, and keeps nobody out."""
+    folder = tmp_path / "grün"
+    environment = {"OPS_PASSWORD": "correct horse", "LC_ALL": "C"}
+
+    broker = booted(Configuration.read(written(folder, **FAMILIES[family]), [], [], environment=environment))
+
+    for name, value in SEEN[family].items():
+        assert broker.rabbitmqctl("eval", f"element(2, application:get_env(rabbit, {name})).").strip() == value
+    left_out = {note.split("`")[1] for note in broker.notes if note.startswith("not taken over: ")}
+    assert left_out >= {
+        line.partition(" ")[0]
+        for name in ("listeners", "tls", "external", "ldap", "proxy", "quiet", "files", "elsewhere")
+        for line in FAMILIES[family].get(name, "").splitlines()
+        if not line.startswith(("num_acceptors.tcp", "tcp_listen_options"))
+    }
+
+
+#: Of a virtual host `shop`: guest may not log in any more, a policy decides over every queue, a part is no good here.
+DEFINITIONS = {
+    "users": [{"name": "guest", "password": "changed", "tags": ""}],
+    "vhosts": [{"name": "/"}, {"name": "shop"}],
+    "policies": [
+        {
+            "vhost": "shop",
+            "name": "short",
+            "pattern": ".*",
+            "apply-to": "queues",
+            "priority": 0,
+            "definition": {"max-length": 1},
+        },
+        {"vhost": "shop", "name": "bad", "pattern": "x", "apply-to": "all", "definition": {"no-such-key": 1}},
+    ],
+    "parameters": [{"vhost": "shop", "component": "shovel", "name": "moves", "value": {}}],
+    "permissions": [{"user": "nobody", "vhost": "shop", "configure": ".*", "write": ".*", "read": ".*"}],
+}
+
+TESTS = """
+TWO = ['no 1 x', 'no 2 x']
+
+def full(scene):
+    queue = scene.queue()
+    queue.publish(*TWO)
+    return queue
+
+@claim("chapter.claim")
+@after_restart(full, Restart.CLEAN)
+def test_decided(arranged): assert arranged.drain() == TWO
+
+@claim("chapter.other")
+def test_not_decided(scene): assert full(scene).drain() == TWO
+
+@claim("chapter.third")
+def test_prefetch(scene):
+    queues = [scene.queue() for _ in range(3)]
+    for queue in queues:
+        queue.publish("no 1 x")
+    assert [queue.drain().bodies for queue in queues] == [["no 1 x"]] * 3
+    assert scene.heartbeat_proposed() == 25
+"""
+
+
+def test_verdict_knows_whose_setting_it_was(project: Project, target_name: str, tmp_path: Path) -> None:
+    """A policy that decides over a claim is the reason; where none is known to, it is shown, and the run is red.
+
+    Also: the configuration comes from a pipe and is gone when a worker boots the broker; the restart is proved although
+    the node is not to log; the suite's own instruments say their own prefetch; the user and a part of the definitions
+    are refused.
+    """
+    claim = CATALOGUE[CATALOGUE.index("[[claim]]") :]
+    project.catalogue(
+        CATALOGUE + 'settings = ["waiting"]\n' + claim.replace(".claim", ".other") + claim.replace(".claim", ".third")
+    )
+    (project.folder / "claims" / "settings.toml").write_text(
+        '[[settings.waiting]]\nwhen = "policy.max-length < 10"\nbecause = "it is full"\nsource = "there"\n'
+    )
+    project.tests(TESTS)
+    conf, advanced, pipe = tmp_path / "my.conf", tmp_path / "advanced.config", tmp_path / "export.json"
+    conf.write_text("heartbeat = 25\nlog.console.level = warning\n")
+    advanced.write_text("[{rabbit, [{default_consumer_prefetch, {false, 1}}]}].")
+    os.mkfifo(pipe)
+
+    with project.start(
+        "--rabbitmq", target_name, f"--rabbitmq-conf={conf}", f"--rabbitmq-definitions={pipe}",
+        f"--rabbitmq-advanced={advanced}", "--rabbitmq-vhost=shop", "-n", "1",
+    ) as process:  # fmt: skip
+        pipe.write_text(json.dumps(DEFINITIONS))  # which is read last
+        for file in (conf, advanced, pipe):
+            file.unlink()
+        output, error = process.communicate(timeout=120)
+
+    verdicts = {case.case: (case.verdict, case.as_expected) for case in project.results.cases}
+    assert verdicts == {
+        "test_decided[clean]": ("refuted", True),
+        "test_not_decided": ("refuted", False),
+        "test_prefetch": ("holds", True),
+    }, output + error
+    [decided] = [case for case in project.results.cases if case.claim == "chapter.claim"]
+    assert decided.reason == "because of your policy `short` (max-length 1, export.json): it is full"
+    for words in (
+        "yours:    your policy `short` (max-length 1, export.json)",
+        "with my.conf, advanced.config, export.json",
+        "- not taken over: `log.console.level` (my.conf:2): this node logs to where the suite reads it",
+        "- not imported: policy `bad` in `shop` (export.json): ",
+        "- not imported: parameter `shovel` `moves` in `shop` (export.json): ",
+        "- not imported: permission of `nobody` in `shop` (export.json): ",
+        "- connects as 'rabbitmq-claims', made for this run, because 'guest' is refused: ",
+    ):
+        assert words in " ".join(output.split()) or words in output, output
+
+
+# What keeps everything from being put to the test is one clear error, at once.
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        (
+            "disk_free_limit.absolute = 50000GB",
+            ["blocks publishers from the start", "low on disk", "50000GB` (my.conf:1)"],
+        ),
+        ("channel_max = 1", ["it allows 1 channel(s) on a connection", "claims need"]),
+    ],
+)
+def test_configuration_with_which_nothing_can_be_tested(
+    booted: Callable[..., Broker], tmp_path: Path, conf: str, words: list[str]
+) -> None:
+    """It says which setting, and what it does."""
+    configuration = Configuration.read(written(tmp_path / "conf.d", my=conf), [], [])
+
+    with pytest.raises(BrokerError) as error:
+        booted(configuration)
+
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_virtual_host_that_is_not_there(booted: Callable[..., Broker], tmp_path: Path) -> None:
+    """Those that are there are named."""
+    (tmp_path / "export.json").write_text('{"vhosts": [{"name": "shop"}]}')
+
+    with pytest.raises(BrokerError, match=r"no virtual host 'shoop'; there are: .*shop"):
+        booted(Configuration.read([], [], [tmp_path / "export.json"], vhost="shoop"))
+
+
+# Images.
+
+
+@pytest.fixture
+def image(docker_daemon: None, pytestconfig: pytest.Config, target_name: str) -> Iterator[Callable[[str], str]]:
+    """Makes an image out of that of the run's target, with these lines of a Dockerfile; it is removed in the end."""
+    from docker.models.images import Image
+
+    from fixtures.brokers import container
+
+    client = container.daemon()
+    base = run_of(pytestconfig).options.settings.image.replace("{tag}", target_name)
+    made: list[Image] = []
+
+    def make(lines: str) -> str:
+        built, _ = client.images.build(fileobj=io.BytesIO(f"FROM {base}\nUSER root\n{lines}".encode()))
+        made.append(built)
+        assert built.id
+        built.tag(name := f"claims-{built.id[7:19]}")
+        return f"image:{name}"
+
+    yield make
+    for each in made:
+        client.images.remove(str(each.id), force=True)
+
+
+def test_image_that_reads_its_settings_elsewhere(
+    booted: Callable[..., Broker], image: Callable[[str], str], tmp_path: Path
+) -> None:
+    """A configuration that the node has not read is an error: nothing would be said of it."""
+    configuration = Configuration.read(written(tmp_path / "conf.d", my="heartbeat = 25"), [], [])
+
+    with pytest.raises(BrokerError, match=r"has not read your rabbitmq\.conf.*RABBITMQ_CONFIG_FILES"):
+        booted(configuration, image("ENV RABBITMQ_CONFIG_FILES=/nowhere/*.conf\nUSER rabbitmq"))
+
+
+def test_image_that_listens_elsewhere(booted: Callable[..., Broker], image: Callable[[str], str]) -> None:
+    """Nobody waits for it: its boot is over."""
+    terms = "[{rabbit,[{tcp_listeners,[5999]}]}]."
+
+    with pytest.raises(BrokerError, match=r"has started, but does not listen on 5672.*:5999"):
+        booted(Configuration(), image(f"RUN echo '{terms}' > /etc/rabbitmq/advanced.config\nUSER rabbitmq"))
+
+
+def test_image_that_stays_when_it_is_asked_to_stop(
+    booted: Callable[..., Broker], image: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What keeps it is named, with what to do."""
+    monkeypatch.setattr(restart, "_STOP", 1.0)
+    command = """["sh", "-c", "trap '' TERM; /usr/lib/rabbitmq/bin/rabbitmq-server; true"]"""
+    broker = booted(Configuration(), image(f"USER rabbitmq\nCMD {command}"))
+
+    with pytest.raises(NotEstablished, match=r"PID 1 of the container is `sh -c trap '' TERM; .*exec"):
+        Restart.CLEAN.restart(broker, lambda: None)
+
+
+#: A real broker that has no rabbitmqctl, and calls itself otherwise.
+OTHER_BROKER = r"""
+RUN find / -xdev -name "rabbitmqctl*" -not -path "/proc/*" -delete
+RUN printf '%s%s' '[{rabbit,[{server_properties,[{<<"product">>,longstr,<<"OtherMQ">>},' \
+    '{<<"version">>,longstr,<<"1.2">>}]}]}].' > /etc/rabbitmq/advanced.config
+USER rabbitmq
+"""
+
+
+def test_broker_that_is_no_rabbitmq(project: Project, image: Callable[[str], str]) -> None:
+    """Everything that needs AMQP and a restart is put to the test; what needs rabbitmqctl is not applicable, and why.
+
+    What entries say of versions is about RabbitMQ's.
+    """
+    needs = '[[claim.needs]]\nwhen = "version >= 3.8"\nbecause = "it is new"\nsource = "there"\n'
+    deviates = '[[claim.deviations]]\nwhen = "version < 3.8"\nbecause = "it was not so"\nsource = "there"\n'
+    project.catalogue(CATALOGUE + needs + deviates)
+    project.tests(
+        "def stored(scene):\n    queue = scene.queue()\n    queue.publish('no 1 x')\n    return queue\n"
+        '@claim("chapter.claim")\n@after_restart(stored, Restart.CLEAN, Restart.KILL, Restart.APP, Restart.RESET)\n'
+        "def test_stored(arranged): assert arranged.drain() == ['no 1 x']\n"
+        '@claim("chapter.claim")\ndef test_listed(scene): scene.operator.list_queues(scene.queue())\n'
+    )
+
+    run = project.run("--rabbitmq", image(OTHER_BROKER))
+
+    assert run.code == 0, run.output
+    assert "OtherMQ 1.2, container " in run.output
+    assert {case.case: case.verdict for case in project.results.cases} == {
+        "test_stored[clean]": "holds",
+        "test_stored[kill]": "holds",
+        "test_stored[app]": "not applicable",
+        "test_stored[reset]": "not applicable",
+        "test_listed": "not applicable",
+    }
+    assert {case.reason for case in project.results.cases} == {
+        "", f"container {project.results.targets[0].detail} has no rabbitmqctl"
+    }  # fmt: skip
+
+
+# Nothing on this machine is opened by a private node.
+
+
+@pytest.fixture
+def node(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[LocalNode]:
+    """A private node whose configuration opens ports to the whole machine, for itself and for its plugins."""
+    scripts = find_server()
+    if scripts is None:
+        pytest.skip("no rabbitmq-server is installed")
+    first, second, third, fourth, fifth, sixth, seventh = free_ports(7)
+    (tmp_path / "more.conf").write_text(
+        f"listeners.tcp.2 = {first}\nlisteners.ssl.2 = {second}\ndistribution.listener.interface = 0.0.0.0\n"
+    )
+    (tmp_path / "my.conf").write_text(
+        f"loopback_users = none\nlisteners.tcp.1 = {third}\nlisteners.tcp.other = 0.0.0.0:{fourth}\n"
+        f"listeners.ssl.default = {fifth}\ninclude more.conf\nmanagement.tcp.port = {sixth}\n"
+        "management.rates_mode = none\nmqtt.exchange = amq.topic\nstream.initial_credits = 50000\n"
+        "prometheus.path = /metrics\nstomp.default_user = guest\n"
+    )
+    (tmp_path / "advanced.config").write_text(
+        f'[{{rabbit, [{{tcp_listeners, [{{"0.0.0.0", {seventh}}}]}}]}},'
+        " {kernel, [{inet_dist_use_interface, {0,0,0,0}}]}]."
+    )
+    configuration = Configuration.read([tmp_path / "my.conf"], [tmp_path / "advanced.config"], [])
+    settings = replace(run_of(pytestconfig).options.settings, configuration=configuration)
+    node = LocalNode(settings, scripts)
+    broker = DisposableBroker(settings, node)
+    try:
+        broker.start(lambda _: None)
+        yield node
+    finally:
+        broker.close()
+
+
+def test_a_private_node_listens_on_loopback_only(node: LocalNode) -> None:
+    """Whatever its configuration says: every socket of its processes, its epmd among them."""
+    assert node._folder is not None
+
+    listening = {
+        (process.name(), connection.laddr.ip)
+        for process in owners._processes(node._folder.path)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+    assert node.taken_over.plugins == (
+        "rabbitmq_management", "rabbitmq_mqtt", "rabbitmq_stream", "rabbitmq_prometheus", "rabbitmq_stomp"
+    )  # fmt: skip
+    assert {name for name, _ in listening} == {"epmd", "beam.smp"}
+    assert {address for _, address in listening} <= {"127.0.0.1", "::1"}
