@@ -21,7 +21,7 @@ from fixtures.report import results
 from fixtures.report.results import Results
 from fixtures.suite import options
 from fixtures.suite.run import run_of
-from tests.harness import leftovers
+from tests.harness import forked, leftovers
 
 CATALOGUE = """
 title = "Chapter"
@@ -154,17 +154,20 @@ class Project:
             "import time\nimport pytest\nfrom pathlib import Path\nfrom fixtures.vocabulary import *\n\n" + body
         )
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """Start pytest on the project."""
+    def _environment(self) -> dict[str, str]:
         inherited = {
             name: value
             for name, value in os.environ.items()
             if name == options.IMAGE.variable or not _is_for_the_outer_run(name)
         }
+        return inherited | {"PYTHONPATH": str(PROJECT), leftovers.MARK: str(self.folder)}
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start pytest on the project."""
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *_BARE, *arguments],
             cwd=self.folder,
-            env=inherited | {"PYTHONPATH": str(PROJECT), leftovers.MARK: str(self.folder)} | environment,
+            env=self._environment() | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -192,10 +195,11 @@ class Project:
                 process.communicate(timeout=60)
 
     def run(self, *arguments: str, **environment: str) -> Run:
-        """Run pytest on the project in a process of its own, to its end."""
-        with self.start(*arguments, **environment) as process:
-            output, error = process.communicate(timeout=120)
-            return Run(process.returncode, output + error, error)
+        """Run pytest on the project in a process of its own, to its end: as `start` does, in a third of the time."""
+        code, output, error = forked.run(
+            self.folder, [*_BARE, *arguments], self._environment() | environment, within=120
+        )
+        return Run(code, output + error, error)
 
     def ask(self, *arguments: str, **environment: str) -> Run:
         """Run pytest on the project in this process: for what is refused or listed before a test begins.
