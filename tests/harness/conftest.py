@@ -21,6 +21,7 @@ from fixtures.report import results
 from fixtures.report.results import Results
 from fixtures.suite import options
 from fixtures.suite.run import run_of
+from fixtures.suite.workers import is_worker
 from tests.harness import forked, leftovers
 
 CATALOGUE = """
@@ -50,23 +51,31 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.slow)
 
 
+#: The modules that take longest.
+_LONGEST = ["test_clean_up", "test_pages", "test_restarts", "test_sabotage"]
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Fast tests first, slow ones last: what is broken shows in the first seconds.
 
-    What shares a broker stays together as it is: in the middle; or, where another worker has the fast ones, in front,
-    because it takes longest.
+    What shares a broker stays together as it is: in the middle. Among workers it goes first, then the longest modules,
+    or one worker would still be at it when the others are done.
     """
 
     def place(item: pytest.Item) -> int:
         if "broker" in _fixtures(item):
-            return -1 if hasattr(item.config, "workerinput") else 2
+            return 2
         if item.get_closest_marker("slow"):
             return 3
         return int("project" in _fixtures(item))
 
+    def place_among_workers(item: pytest.Item) -> int:
+        order = [*_LONGEST, item.path.stem]
+        return -1 if "broker" in _fixtures(item) else order.index(item.path.stem)
+
     yield
-    items.sort(key=place)
+    items.sort(key=place_among_workers if is_worker(config) else place)
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
