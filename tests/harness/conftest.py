@@ -8,14 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from fixtures.brokers import BrokerError, container
-from fixtures.housekeeping import waiting
 from fixtures.housekeeping.commands import PROJECT
 from fixtures.report import results
 from fixtures.report.results import Results
@@ -204,45 +202,11 @@ class Project:
                 process.communicate(timeout=60)
 
     def run(self, *arguments: str, **environment: str) -> Run:
-        """Run pytest on the project in a process of its own, to its end: as `start` does, in a third of the time."""
+        """Run pytest on the project in a process of its own, to its end: as `start` does, but quicker."""
         code, output, error = forked.run(
             self.folder, [*_BARE, *arguments], self._environment() | environment, within=120
         )
         return Run(code, output + error, error)
-
-    def ask(self, *arguments: str, **environment: str) -> Run:
-        """Run pytest on the project in this process: for what is refused or listed before a test begins.
-
-        It takes a tenth of the time of `run`, and shows the same: the exit code and what is printed.
-        """
-        output, error = io.StringIO(), io.StringIO()
-        with _leaving_this_run_alone(self.folder) as patch, redirect_stdout(output), redirect_stderr(error):
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            code = int(pytest.main([*_BARE, "--capture=sys", *arguments]))
-        for number, meant in ((signal.SIGINT, pytest.ExitCode.INTERRUPTED), (signal.SIGTERM, 128 + signal.SIGTERM)):
-            if code == meant:
-                signal.raise_signal(number)  # it was for this run
-        return Run(code, output.getvalue() + error.getvalue(), error.getvalue())
-
-
-@contextmanager
-def _leaving_this_run_alone(folder: Path) -> Iterator[pytest.MonkeyPatch]:
-    """Let another run of pytest have this process for a while, in a project's folder."""
-    patience, modules = waiting.patient(1), sys.modules.copy()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "path", sys.path.copy())
-        for name in filter(_is_for_the_outer_run, [*os.environ]):
-            patch.delenv(name)
-        try:
-            yield patch
-        finally:
-            waiting.set_patience(patience)
-            for name, module in sys.modules.copy().items():
-                if Path(getattr(module, "__file__", None) or "").is_relative_to(folder):
-                    del sys.modules[name]
-            sys.modules.update(modules)  # with our own conftest.py, which has made room for the project's
 
 
 @pytest.fixture(scope="session")

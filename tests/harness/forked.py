@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,17 +20,18 @@ _SERVER.set_forkserver_preload(["tests.harness.imported"])
 
 def run(folder: Path, arguments: Sequence[str], environment: Mapping[str, str], within: float) -> tuple[int, str, str]:
     """Run pytest in a folder, with no environment but this; returns its exit code, its output and its errors."""
-    output, error = folder.with_suffix(".out"), folder.with_suffix(".err")
-    process = _SERVER.Process(target=_be_pytest, args=(folder, arguments, environment, output, error))
-    process.start()
-    try:
-        process.join(within)
-        assert process.exitcode is not None, f"pytest has not ended within {within:g} s"
-        return process.exitcode, output.read_text(), error.read_text()
-    finally:
-        if process.is_alive():  # this test has failed, or is ended itself
-            process.terminate()
-            process.join(60)
+    with TemporaryDirectory() as kept:
+        output, error = Path(kept, "output"), Path(kept, "error")
+        process = _SERVER.Process(target=_be_pytest, args=(folder, arguments, environment, output, error))
+        process.start()
+        try:
+            process.join(within)
+            assert process.exitcode is not None, f"pytest has not ended within {within:g} s"
+            return process.exitcode, output.read_text(), error.read_text()
+        finally:
+            if process.is_alive():  # this test has failed, or is ended itself
+                process.terminate()
+                process.join(60)
 
 
 def _be_pytest(

@@ -14,7 +14,17 @@ import pytest
 _CHAPTER = Path(__file__).parents[1] / "test_routing.py"
 
 with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-    pytest.main(["--collect-only", "--rabbitmq=local", "--rootdir", str(_CHAPTER.parents[1]), str(_CHAPTER)])
+    pytest.main(
+        [
+            "-p",
+            "no:cacheprovider",
+            "--collect-only",
+            "--rabbitmq=local",
+            "--rootdir",
+            str(_CHAPTER.parents[1]),
+            str(_CHAPTER),
+        ]
+    )
 for _project in ("conftest", "tests.test_routing"):
     sys.modules.pop(_project, None)
 gc.freeze()

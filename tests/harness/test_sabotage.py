@@ -150,7 +150,7 @@ def test_what_cannot_be_is_one_clear_error(project: Project, arguments: list[str
     """What was given, what is allowed."""
     project.tests(PREFETCH)
 
-    project.ask(*arguments).assert_one_clear_error(*words)
+    project.run(*arguments).assert_one_clear_error(*words)
 
 
 def test_strain_that_a_broker_cannot_be_put_under_is_one_clear_error(project: Project, broker: Broker) -> None:
