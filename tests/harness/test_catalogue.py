@@ -17,7 +17,7 @@ def test_every_claim_of_this_project_has_a_test_and_every_test_a_claim(project: 
     """Collecting the project itself is accepted."""
     project.folder = PROJECT
 
-    collected = project.ask("--collect-only", "-q", "--ignore=tests/harness", "--rabbitmq", "local")
+    collected = project.run("--collect-only", "-q", "--ignore=tests/harness", "--rabbitmq", "local")
 
     assert collected.code == 0, collected.output
 
@@ -126,7 +126,7 @@ def test_claim_that_names_no_sabotage_is_refused(project: Project, name: str) ->
     project.catalogue(f'{CATALOGUE}refuted_by = ["{name}"]\n')
     project.tests(TEST)
 
-    project.ask("--rabbitmq", "local").assert_one_clear_error("'chapter.claim'", f"'{name}'", "is no sabotage")
+    project.run("--rabbitmq", "local").assert_one_clear_error("'chapter.claim'", f"'{name}'", "is no sabotage")
 
 
 def test_unknown_key_is_refused(project: Project) -> None:
@@ -134,7 +134,7 @@ def test_unknown_key_is_refused(project: Project) -> None:
     project.catalogue(CATALOGUE.replace("why =", "wy ="))
     project.tests(TEST)
 
-    project.ask("--rabbitmq", "local").assert_one_clear_error("claims/chapter.toml", "wy")
+    project.run("--rabbitmq", "local").assert_one_clear_error("claims/chapter.toml", "wy")
 
 
 def test_duplicate_id_is_refused(project: Project) -> None:
@@ -142,7 +142,7 @@ def test_duplicate_id_is_refused(project: Project) -> None:
     project.catalogue(CATALOGUE, name="again")
     project.tests(TEST)
 
-    project.ask("--rabbitmq", "local").assert_one_clear_error("'chapter.claim'", "twice")
+    project.run("--rabbitmq", "local").assert_one_clear_error("'chapter.claim'", "twice")
 
 
 def test_broken_toml_is_refused(project: Project) -> None:
@@ -150,7 +150,7 @@ def test_broken_toml_is_refused(project: Project) -> None:
     project.catalogue(CATALOGUE + "\nid = = 1\n")
     project.tests(TEST)
 
-    project.ask("--rabbitmq", "local").assert_one_clear_error("claims/chapter.toml", "line")
+    project.run("--rabbitmq", "local").assert_one_clear_error("claims/chapter.toml", "line")
 
 
 def test_claim_without_a_test_is_refused(project: Project) -> None:
@@ -158,7 +158,7 @@ def test_claim_without_a_test_is_refused(project: Project) -> None:
     project.catalogue(CATALOGUE + CATALOGUE[CATALOGUE.index("[[claim]]") :].replace("chapter.claim", "chapter.orphan"))
     project.tests(TEST)
 
-    project.ask("--rabbitmq", "local").assert_one_clear_error("'chapter.orphan'", "no test")
+    project.run("--rabbitmq", "local").assert_one_clear_error("'chapter.orphan'", "no test")
 
 
 def test_chapter_without_a_module_is_refused(project: Project) -> None:
@@ -166,21 +166,21 @@ def test_chapter_without_a_module_is_refused(project: Project) -> None:
     project.catalogue(CATALOGUE.replace("chapter.claim", "other.claim"), name="other")
     project.tests(TEST)
 
-    project.ask("--rabbitmq", "local").assert_one_clear_error("'other.claim'", "no test")
+    project.run("--rabbitmq", "local").assert_one_clear_error("'other.claim'", "no test")
 
 
 def test_test_without_a_claim_is_refused(project: Project) -> None:
     """A chapter's test that names no claim is named."""
     project.tests(TEST + "\ndef test_nothing(): pass\n")
 
-    project.ask("--rabbitmq", "local").assert_one_clear_error("test_nothing", "@claim")
+    project.run("--rabbitmq", "local").assert_one_clear_error("test_nothing", "@claim")
 
 
 def test_unknown_claim_is_refused_with_the_nearest_ids(project: Project) -> None:
     """A misspelt id gets the ids that are near it."""
     project.tests(TEST.replace("chapter.claim", "chapter.clam"))
 
-    project.ask("--rabbitmq", "local").assert_one_clear_error("'chapter.clam'", "near it: chapter.claim")
+    project.run("--rabbitmq", "local").assert_one_clear_error("'chapter.clam'", "near it: chapter.claim")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_bad_condition_is_refused(project: Project, entry: str, when: str, word:
     project.catalogue(CATALOGUE + f'[[claim.{entry}]]\nwhen = "{when}"\nbecause = "so"\nsource = "there"\n')
     project.tests(TEST)
 
-    project.ask("--rabbitmq", "local").assert_one_clear_error("chapter.claim", word)
+    project.run("--rabbitmq", "local").assert_one_clear_error("chapter.claim", word)
 
 
 @pytest.mark.parametrize(

@@ -254,13 +254,13 @@ def test_file_that_rabbitmq_cannot_read_is_one_clear_error(
     """It names the user's file, what it is, and what to do; nothing starts."""
     (project.folder / "file").write_bytes(content)
 
-    project.ask(f"--rabbitmq-{option}=file").assert_one_clear_error(str(project.folder / "file"), *words)
+    project.run(f"--rabbitmq-{option}=file").assert_one_clear_error(str(project.folder / "file"), *words)
 
 
 def test_folder_without_a_file_is_one_clear_error(project: Project) -> None:
     """A folder is a conf.d; for definitions and advanced.config it is nothing."""
-    project.ask("--rabbitmq-conf=tests").assert_one_clear_error("no *.conf in this folder")
-    project.ask("--rabbitmq-definitions=tests").assert_one_clear_error("tests", "Is a directory")
+    project.run("--rabbitmq-conf=tests").assert_one_clear_error("no *.conf in this folder")
+    project.run("--rabbitmq-definitions=tests").assert_one_clear_error("tests", "Is a directory")
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_option_that_makes_no_sense_is_one_clear_error(
     """Before anything starts."""
     project.tests('@claim("chapter.claim")\ndef test_it(scene): pass\n')
 
-    project.ask(*arguments).assert_one_clear_error(*words)
+    project.run(*arguments).assert_one_clear_error(*words)
 
 
 # What a node says against it.

@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.brokers import Broker, BrokerError, prepare
 from fixtures.brokers.disposable import DisposableBroker
-from fixtures.brokers.local import LocalNode, find_server
+from fixtures.brokers.local import LocalNode, _view, find_server
 from fixtures.brokers.ports import free_ports
 from fixtures.brokers.targets import parse
 from fixtures.configuration import Configuration
@@ -391,3 +391,40 @@ def test_a_private_node_listens_on_loopback_only(node: LocalNode) -> None:
     )  # fmt: skip
     assert {name for name, _ in listening} == {"epmd", "beam.smp"}
     assert {address for _, address in listening} <= {"127.0.0.1", "::1"}
+
+
+def installed(home: Path, apps: dict[str, str]) -> Path:
+    """The scripts of a server that is installed with these Erlang applications, each with those that it needs."""
+    for name, needs in apps.items():
+        ebin = home / "plugins" / f"{name}-1.0" / "ebin"
+        ebin.mkdir(parents=True)
+        (ebin / f"{name}.app").write_text(f'{{application,{name},\n [{{vsn,"1.0"}},{{applications,[{needs}]}}]}}.\n')
+    (home / "sbin").mkdir()
+    for script in ("rabbitmq-server", "rabbitmqctl"):
+        (home / "sbin" / script).touch()
+    (home / "escript").mkdir()
+    return home / "sbin"
+
+
+def test_a_node_sees_what_the_server_is_made_of_and_no_other_plugins(tmp_path: Path) -> None:
+    """Also those that are enabled, and what is needed by what it needs; all else of the installation is there."""
+    apps = {"rabbit": "kernel,\n  ra", "ra": "aten,rabbit", "aten": "", "rabbitmq_stomp": "rabbit", "rabbitmq_top": "x"}
+    apps["x"] = ""
+    scripts = installed(tmp_path / "home", apps)
+
+    seen = _view(scripts, tmp_path / "view", plugins=["rabbitmq_top"])
+
+    assert seen == tmp_path / "view" / "sbin"
+    assert (seen / "rabbitmq-server").resolve() == scripts / "rabbitmq-server"
+    assert (tmp_path / "view" / "escript").is_dir()
+    plugins = list((tmp_path / "view" / "plugins").iterdir())
+    assert {plugin.name for plugin in plugins} == {"rabbit-1.0", "ra-1.0", "aten-1.0", "rabbitmq_top-1.0", "x-1.0"}
+    assert all((plugin / "ebin").is_dir() for plugin in plugins)
+
+
+def test_a_server_that_is_installed_in_another_way_is_used_as_it_is(tmp_path: Path) -> None:
+    """Nobody can tell what it is made of."""
+    scripts = installed(tmp_path / "home", {"rabbitmq_stomp": "rabbit"})
+
+    assert _view(scripts, tmp_path / "view", plugins=()) == scripts
+    assert not (tmp_path / "view").exists()

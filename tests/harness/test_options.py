@@ -1,7 +1,5 @@
 """Options: one name each, three places, and one clear line for what cannot be."""
 
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +8,6 @@ import pytest
 from _pytest.config import get_config
 
 from fixtures.brokers.targets import parse
-from fixtures.housekeeping import waiting
 from fixtures.suite import options
 from fixtures.suite.options import TABLE, Option
 from tests.harness.conftest import Project
@@ -57,14 +54,14 @@ def test_what_is_no_target_is_refused(text: str) -> None:
 )
 def test_bad_option_is_one_clear_error(project: Project, arguments: list[str], words: list[str]) -> None:
     """The usage exit code of pytest, the option and its value, what is needed."""
-    project.ask(*arguments).assert_one_clear_error(*words)
+    project.run(*arguments).assert_one_clear_error(*words)
 
 
 def test_several_targets_are_separated_by_spaces_in_the_environment(project: Project) -> None:
     """And each test runs on each of them."""
     project.tests('@claim("chapter.claim")\ndef test_it(scene): pass\n')
 
-    output = project.ask("--collect-only", "-q", RABBITMQ="4.1 4.2").output
+    output = project.run("--collect-only", "-q", RABBITMQ="4.1 4.2").output
 
     assert "test_it[4.1]" in output
     assert "test_it[4.2]" in output
@@ -120,18 +117,3 @@ def test_every_option_is_in_the_table(pytestconfig: pytest.Config) -> None:
     flags = {flag for option in group.options for flag in option.names()}
 
     assert flags == {option.flag for option in TABLE} | {"--list-claims"}
-
-
-def test_what_is_asked_in_this_process_leaves_it_as_it_was(project: Project) -> None:
-    """Or one of these tests would change what the next ones, and the run that they are part of, stand on."""
-    project.tests('@claim("chapter.claim")\ndef test_it(scene): pass\n')
-
-    def state() -> list[object]:
-        return [waiting.patient(1), Path.cwd(), os.environ.copy(), sys.path.copy(), sys.modules["conftest"]]
-
-    before = state()
-
-    assert project.ask("--collect-only", "--rabbitmq-patience=7", RABBITMQ="4.1").code == 0
-
-    assert state() == before
-    assert "test_chapter" not in sys.modules

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from fixtures.brokers import Broker
 from fixtures.ledger.declaring import Declares
@@ -43,17 +43,23 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """What all pages are opened in: one of its own for each would be a process more, and they keep nothing."""
+    with chromium.new_context() as context:
+        yield context
+
+
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
+def page(context: BrowserContext) -> Iterator[Page]:
     """A page on which nothing goes wrong and nothing is asked of anybody."""
-    context = chromium.new_context()
     page = context.new_page()
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda request: None if request.url.startswith("file:") else wrong.append(request.url))
     yield page
-    context.close()
+    page.close()
     assert wrong == []
 
 

@@ -150,7 +150,7 @@ def test_what_cannot_be_is_one_clear_error(project: Project, arguments: list[str
     """What was given, what is allowed."""
     project.tests(PREFETCH)
 
-    project.ask(*arguments).assert_one_clear_error(*words)
+    project.run(*arguments).assert_one_clear_error(*words)
 
 
 def test_strain_that_a_broker_cannot_be_put_under_is_one_clear_error(project: Project, broker: Broker) -> None:
@@ -164,7 +164,7 @@ def test_rounds_put_every_claim_to_the_test_again_and_again(project: Project, ta
     """They share their restarts, and end in a table of waits."""
     project.tests(SURVIVES.replace(".honest", ""))
 
-    run = project.run("--rabbitmq", target_name, "--rounds", "3", "--strain", "busy", "--strain", "pulses")
+    run = project.run("--rabbitmq", target_name, "--rounds", "3", "--strain", "pulses")
 
     assert run.code == 0, run.output
     assert (project.folder / "restarts").read_text().split() == ["1", "1", "1"]
@@ -176,7 +176,7 @@ def test_rounds_put_every_claim_to_the_test_again_and_again(project: Project, ta
 
 
 def test_strained_network_is_slower(project: Project, broker: Broker) -> None:
-    """Every round trip takes 20 ms more, also the quickest."""
+    """Every round trip takes 20 ms more, also the quickest, and on a busy machine too."""
     project.tests(
         '@claim("chapter.claim")\ndef test_it(scene):\n    queue, times = scene.queue(), [time.monotonic()]\n'
         "    for _ in range(20):\n        queue.publish('x', persistent=False)\n"
@@ -185,7 +185,7 @@ def test_strained_network_is_slower(project: Project, broker: Broker) -> None:
     )
 
     assert project.run("--rabbitmq", broker.url).code == 1
-    assert project.run("--rabbitmq", broker.url, "--strain", "latency").code == 0
+    assert project.run("--rabbitmq", broker.url, "--strain", "latency", "--strain", "busy").code == 0
 
 
 def test_docker_is_asked_without_a_look_at_the_environment(docker_daemon: None) -> None:

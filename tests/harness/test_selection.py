@@ -35,7 +35,7 @@ def chapter(project: Project) -> Project:
 )
 def test_claims_are_selected_by_id(chapter: Project, arguments: list[str], claims: set[str]) -> None:
     """All claims that one of the globs matches, without those that are not wanted."""
-    run = chapter.ask("--collect-only", "-q", *arguments)
+    run = chapter.run("--collect-only", "-q", *arguments)
 
     assert run.code == 0, run.output
     assert {f"chapter.{name}" for name in re.findall("::test_([a-z]+)", run.output)} == claims
@@ -43,7 +43,7 @@ def test_claims_are_selected_by_id(chapter: Project, arguments: list[str], claim
 
 def test_only_wanted_pairs_are_made(chapter: Project) -> None:
     """A claim that is not wanted is made for one target, however many there are, so that its test is seen."""
-    run = chapter.ask("--collect-only", "-q", "--rabbitmq", "local", "--sabotage", "all", "--claim", "chapter.other")
+    run = chapter.run("--collect-only", "-q", "--rabbitmq", "local", "--sabotage", "all", "--claim", "chapter.other")
 
     wanted, unwanted = 2 * len(SABOTAGES), 1 + 3
     assert f"{wanted}/{wanted + unwanted} tests collected ({unwanted} deselected)" in run.output
@@ -52,7 +52,7 @@ def test_only_wanted_pairs_are_made(chapter: Project) -> None:
 @pytest.mark.parametrize("option", ["--claim", "--not-claim"])
 def test_id_that_matches_nothing_is_refused(chapter: Project, option: str) -> None:
     """One clear error with the nearest ids, before anything starts."""
-    run = chapter.ask("--rabbitmq", "local", option, "chapter.thrid")
+    run = chapter.run("--rabbitmq", "local", option, "chapter.thrid")
 
     run.assert_one_clear_error(option, "'chapter.thrid' matches no claim", "near it: chapter.third", "--list-claims")
 
@@ -60,7 +60,7 @@ def test_id_that_matches_nothing_is_refused(chapter: Project, option: str) -> No
 @pytest.mark.parametrize("more", [[], ["-n", "2"], ["--rabbitmq", "4.1", "--rabbitmq", "4.0"]], ids=" ".join)
 def test_listing_starts_nothing(chapter: Project, more: list[str]) -> None:
     """Id, number of cases and sentence of each claim under its chapter's title; no broker is needed."""
-    run = chapter.ask("--list-claims", *more, DOCKER_HOST="tcp://127.0.0.1:1", PATH="/nowhere")
+    run = chapter.run("--list-claims", *more, DOCKER_HOST="tcp://127.0.0.1:1", PATH="/nowhere")
 
     assert run.output.strip().splitlines() == [
         "Chapter",
@@ -76,7 +76,7 @@ def test_listing_starts_nothing(chapter: Project, more: list[str]) -> None:
 
 def test_list_is_of_what_is_selected(chapter: Project) -> None:
     """So one sees what a glob matches before running it."""
-    output = chapter.ask("--list-claims", "--not-claim", "*other").output
+    output = chapter.run("--list-claims", "--not-claim", "*other").output
 
     assert "chapter.other" not in output
     assert "chapter.third" in output

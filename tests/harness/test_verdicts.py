@@ -95,23 +95,30 @@ def test_failure_shows_the_claim_and_who_got_what(project: Project, broker: Brok
     assert "is confirmed: message 1" in output
 
 
-def test_failed_arrangement_fails_its_own_test_only(project: Project, target_name: str) -> None:
-    """Arrangements share a restart, not their failures; and the run's restarts are counted once."""
+NEED = '[[claim.needs]]\nwhen = "{when}"\nbecause = "it came later"\nsource = "there"\n'
+
+
+def test_arrangements_share_a_restart_and_nothing_else(project: Project, target_name: str) -> None:
+    """One that fails fails its own test only. One that does not apply is not made: the broker may not be able to.
+
+    The run's restarts are counted once.
+    """
+    project.catalogue(CATALOGUE + OTHER + NEED.format(when="version >= 99"))
     project.tests(
         "def broken(scene): raise OSError('no')\n"
+        "def never(scene): Path('ran').touch()\n"
         "def sound(scene): return scene.queue()\n"
         '@claim("chapter.claim")\n@after_restart(broken, Restart.APP)\ndef test_broken(scene, arranged): pass\n'
         '@claim("chapter.claim")\n@after_restart(sound, Restart.APP)\n'
         "def test_sound(scene, arranged):\n"
         "    assert arranged.exists\n    assert len(scene.broker.restarts) == 1\n"
+        '@claim("chapter.other")\n@after_restart(never, Restart.APP)\ndef test_other(scene, arranged): pass\n'
     )
 
     run = project.run("--rabbitmq", target_name)
 
-    assert "1 passed, 1 error" in run.output, run.output
-
-
-NEED = '[[claim.needs]]\nwhen = "{when}"\nbecause = "it came later"\nsource = "there"\n'
+    assert "1 passed, 1 skipped, 1 error" in run.output, run.output
+    assert not (project.folder / "ran").exists()
 
 
 @pytest.mark.parametrize(
@@ -147,23 +154,6 @@ def test_need_of_some_cases_is_no_need_of_the_others(project: Project, broker: B
     project.run("--rabbitmq", broker.url)
 
     assert [case.verdict for case in project.results.cases] == ["not applicable", "holds"]
-
-
-def test_what_does_not_apply_is_not_arranged(project: Project, target_name: str) -> None:
-    """It shares a restart with others, but not its arrangement, which the broker may not be able to make."""
-    project.catalogue(CATALOGUE + OTHER + NEED.format(when="version >= 99"))
-    project.tests(
-        "def never(scene): Path('ran').touch()\n"
-        "def sound(scene): return scene.queue()\n"
-        '@claim("chapter.claim")\n@after_restart(sound, Restart.APP)\n'
-        "def test_claim(scene, arranged): assert arranged.exists\n"
-        '@claim("chapter.other")\n@after_restart(never, Restart.APP)\ndef test_other(scene, arranged): pass\n'
-    )
-
-    run = project.run("--rabbitmq", target_name)
-
-    assert "1 passed, 1 skipped" in run.output, run.output
-    assert not (project.folder / "ran").exists()
 
 
 @pytest.mark.parametrize(("body", "code"), [(REFUTED, 0), (HOLDS, 0), ("raise OSError", 1)])
