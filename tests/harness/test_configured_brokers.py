@@ -147,10 +147,10 @@ def full(scene):
 
 @claim("chapter.claim")
 @after_restart(full, Restart.CLEAN)
-def test_decided(arranged): assert arranged.drain() == TWO
+def test_decided(arranged): assert arranged.drain().bodies == TWO
 
 @claim("chapter.other")
-def test_not_decided(scene): assert full(scene).drain() == TWO
+def test_not_decided(scene): assert full(scene).drain().bodies == TWO
 
 @claim("chapter.third")
 def test_prefetch(scene):
@@ -272,7 +272,7 @@ def image(docker_daemon: None, pytestconfig: pytest.Config, target_name: str) ->
 
 
 def test_image_that_reads_its_settings_elsewhere(
-    booted: Callable[..., Broker], image: Callable[[str], str], tmp_path: Path
+    image: Callable[[str], str], booted: Callable[..., Broker], tmp_path: Path
 ) -> None:
     """A configuration that the node has not read is an error: nothing would be said of it."""
     configuration = Configuration.read(written(tmp_path / "conf.d", my="heartbeat = 25"), [], [])
@@ -281,7 +281,7 @@ def test_image_that_reads_its_settings_elsewhere(
         booted(configuration, image("ENV RABBITMQ_CONFIG_FILES=/nowhere/*.conf\nUSER rabbitmq"))
 
 
-def test_image_that_listens_elsewhere(booted: Callable[..., Broker], image: Callable[[str], str]) -> None:
+def test_image_that_listens_elsewhere(image: Callable[[str], str], booted: Callable[..., Broker]) -> None:
     """Nobody waits for it: its boot is over."""
     terms = "[{rabbit,[{tcp_listeners,[5999]}]}]."
 
@@ -290,7 +290,7 @@ def test_image_that_listens_elsewhere(booted: Callable[..., Broker], image: Call
 
 
 def test_image_that_stays_when_it_is_asked_to_stop(
-    booted: Callable[..., Broker], image: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    image: Callable[[str], str], booted: Callable[..., Broker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What keeps it is named, with what to do."""
     monkeypatch.setattr(restart, "_STOP", 1.0)
@@ -321,7 +321,7 @@ def test_broker_that_is_no_rabbitmq(project: Project, image: Callable[[str], str
     project.tests(
         "def stored(scene):\n    queue = scene.queue()\n    queue.publish('no 1 x')\n    return queue\n"
         '@claim("chapter.claim")\n@after_restart(stored, Restart.CLEAN, Restart.KILL, Restart.APP, Restart.RESET)\n'
-        "def test_stored(arranged): assert arranged.drain() == ['no 1 x']\n"
+        "def test_stored(arranged): assert arranged.drain().bodies == ['no 1 x']\n"
         '@claim("chapter.claim")\ndef test_listed(scene): scene.operator.list_queues(scene.queue())\n'
     )
 

@@ -21,6 +21,7 @@ from fixtures.housekeeping import waiting
 from fixtures.housekeeping.waiting import wait_until
 from fixtures.ledger.declaring import Declares
 from fixtures.sabotage.behaviour import Behaviour
+from fixtures.sabotage.broker import ProxiedBroker
 from fixtures.sabotage.link import Channel, Link
 from fixtures.sabotage.proxy import Proxies
 from fixtures.scene.receiver import Receiver, Subscription
@@ -468,3 +469,39 @@ def test_flood_does_not_hold_up_whoever_watches_a_silent_receiver(broker: Broker
     assert time.monotonic() - began < 5
     receiver.abandon()
     scene.close()
+
+
+class StartsOnceMore(Behaviour):
+    """Ends the connection of whoever publishes a marker with 541, the first two times: it has taken the second one."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def client_basic_publish(self, channel: Channel, command: Command) -> Command | None:
+        """Instead of the marker's confirm."""
+        if not command.body.startswith(b"marker") or self.times == 2:
+            return command
+        self.times += 1
+        close = spec.Connection.Close(541, "INTERNAL_ERROR", 0, 0)
+        channel.link.client.write(Command(close).marshal(0, 131072))
+        return command if self.times == 2 else None
+
+
+def test_node_that_starts_something_once_more_is_drained_all_the_same(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RabbitMQ 3.8 and 3.10 do, soon after a kill. Nothing is lost by it, and no marker is taken for a message."""
+    monkeypatch.setattr(Scene, "empty_is_unsure", True)
+    behaviour = StartsOnceMore()
+
+    with Proxies() as proxies:
+        scene = Scene(ProxiedBroker(broker, behaviour, proxies))
+        try:
+            queue = scene.queue()
+            queue.publish("no 1 x", "no 2 x")
+            late = queue.drain()
+        finally:
+            scene.close()
+
+    assert behaviour.times == 2
+    assert late.bodies == ["no 1 x", "no 2 x"]
