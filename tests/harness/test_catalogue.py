@@ -91,6 +91,27 @@ def test_setting_that_is_no_line_of_a_configuration_is_refused(tmp_path: Path, l
         written(tmp_path, document("First", "a"), "a", more=f'conf = ["{line}"]\n')
 
 
+def test_word_for_settings_that_is_none_is_refused(tmp_path: Path) -> None:
+    """It is not in claims/settings.toml, which names what it stands for."""
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "settings.toml").write_text(
+        '[[settings.waiting]]\nwhen = "policy.expires"\nbecause = "it goes"\nsource = "there"\n'
+    )
+
+    catalogue = written(tmp_path, document("First", "a"), "a", more='settings = ["waiting"]\n')
+    with pytest.raises(pytest.UsageError, match=r"'wating' is not in claims/settings\.toml; near it: waiting"):
+        written(tmp_path, document("First", "a"), "a", more='settings = ["wating"]\n')
+
+    assert [setting.because for setting in catalogue.settings(catalogue["a.claim"])] == ["it goes"]
+
+
+def test_every_word_for_settings_is_used() -> None:
+    """One that no claim names stands for nothing."""
+    catalogue = Catalogue(PROJECT / "claims")
+
+    assert {word for entry in catalogue.claims.values() for word in entry.settings} == catalogue.settings_words
+
+
 def document(title: str, *chapters: str) -> str:
     """An entry of contents.toml."""
     return (
@@ -102,7 +123,7 @@ def document(title: str, *chapters: str) -> str:
 def written(folder: Path, contents: str | None, *chapters: str, more: str = "") -> Catalogue:
     """A catalogue of these chapters, with one claim each and without sections; `more` is written behind the claims."""
     claims = folder / "claims"
-    claims.mkdir(parents=True)
+    claims.mkdir(parents=True, exist_ok=True)
     if contents:
         (claims / "contents.toml").write_text(contents)
     for name in chapters:

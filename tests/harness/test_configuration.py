@@ -1,14 +1,17 @@
 """The user's configuration: what is read, what is taken over, and what is refused before anything starts."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fixtures.claims.conditions import IsSet
 from fixtures.configuration import Configuration, Setting
 from fixtures.configuration.complaints import complaints
 from fixtures.configuration.configuration import TakenOver
+from fixtures.configuration.decisions import decisions
 from fixtures.configuration.erlang import TermError, parse
 from fixtures.configuration.known import versions_that_know
 from tests.harness.conftest import Project
@@ -208,6 +211,17 @@ def test_an_export_of_one_virtual_host_is_for_the_one_that_is_tested(tmp_path: P
     }
 
 
+def test_virtual_hosts_that_are_not_tested_are_known(tmp_path: Path) -> None:
+    """Those in which something of the definitions decides over messages."""
+    found = configured(
+        tmp_path,
+        vhosts=[{"name": "/"}, {"name": "a", "default_queue_type": "quorum"}, {"name": "b"}, {"name": "c"}],
+        policies=[{"vhost": "/", "name": "p"}, {"vhost": "c", "name": "q"}, {"vhost": "c", "name": "r"}],
+    )
+
+    assert found.untested_vhosts == ["c", "a"]
+
+
 def test_digest_tells_configurations_apart(tmp_path: Path) -> None:
     """By all that they say, and by nothing else."""
     found = [
@@ -223,6 +237,104 @@ def test_digest_tells_configurations_apart(tmp_path: Path) -> None:
     assert len({each.digest for each in found}) == 4
     assert configured(tmp_path, "# a comment\nheartbeat = 1").digest == found[0].digest
     assert Configuration().digest == ""
+
+
+# What decides over messages.
+
+
+def policy(name: str, priority: int = 0, vhost: str = "/", pattern: str = "^claims", to: str = "all") -> dict[str, Any]:
+    """A policy that sets a message TTL of its priority."""
+    definition = {"message-ttl": priority}
+    return {
+        "vhost": vhost, "name": name, "pattern": pattern, "priority": priority, "apply-to": to, "definition": definition
+    }  # fmt: skip
+
+
+SAMPLES = {"queues": "claims-1-queue-1", "exchanges": "claims-1-exchange-1"}
+
+
+@pytest.mark.parametrize(
+    ("policies", "where"),
+    [
+        ([policy("low", 1), policy("high", 2)], "your policy `high` (message-ttl 2, export.json)"),
+        ([policy("queues", 1, to="quorum_queues")], "your policy `queues` (message-ttl 1, export.json)"),
+        ([policy("elsewhere", 1, vhost="x")], ""),
+        ([policy("of others", 1, pattern="^orders")], ""),
+        ([policy("refused", 2), policy("low", 1)], "your policy `low` (message-ttl 1, export.json)"),
+        ([policy("broken", 1, pattern="(")], ""),
+    ],
+)
+def test_the_policy_that_applies_decides(tmp_path: Path, policies: list[dict[str, Any]], where: str) -> None:
+    """Of several the one with the highest priority, of those that the broker has taken."""
+    configuration = configured(tmp_path, policies=policies)
+
+    found = decisions(configuration, SAMPLES, refused={"policy `refused` in `/`"})
+
+    assert [decision.where for decision in found.values()] == ([where] if where else [])
+
+
+def test_everything_else_that_decides_has_its_place(tmp_path: Path) -> None:
+    """Settings of both files, an operator's policy, a policy for exchanges, the virtual host's type of queues."""
+    operator = {"pattern": "", "apply-to": "queues", "definition": {"max-length": 3}, "priority": 0}
+    found = decisions(
+        configured(
+            tmp_path,
+            "heartbeat =  10\nheartbeat = 20",
+            "[{rabbit, [{default_consumer_prefetch, {false, 1}}]}].",
+            vhosts=[{"name": "/", "default_queue_type": "quorum"}],
+            policies=[
+                {
+                    "vhost": "/",
+                    "name": "ae",
+                    "pattern": "x",
+                    "apply-to": "exchanges",
+                    "definition": {"alternate-exchange": "a"},
+                }
+            ],
+            parameters=[{"vhost": "/", "component": "operator_policy", "name": "most", "value": operator}],
+        ),
+        SAMPLES,
+    )
+
+    assert {name: (decision.value, decision.where) for name, decision in found.items()} == {
+        "heartbeat": ("20", "your `heartbeat = 20` (my.conf:2)"),
+        "default_consumer_prefetch": (
+            "{false, 1}",
+            "your `{default_consumer_prefetch, {false, 1}}` (advanced.config:1)",
+        ),
+        "policy.max-length": ("3", "your operator policy `most` (max-length 3, export.json)"),
+        "policy.alternate-exchange": ("a", "your policy `ae` (alternate-exchange a, export.json)"),
+        "default_queue_type": ("quorum", "your virtual host `/` (default queue type quorum, export.json)"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "met"),
+    [
+        ("policy.expires", "1", True),
+        ("policy.expires", None, False),
+        ("heartbeat != 60", "60", False),
+        ("heartbeat != 60", "0", True),
+        ("heartbeat != 60", None, False),
+        ("queue_type == quorum", "quorum", True),
+        ("policy.max-length < 10", "9", True),
+        ("policy.max-length < 10", "10", False),
+        ("policy.max-length <= 10", "10", True),
+        ("policy.max-length > 10", "11", True),
+        ("policy.max-length >= 10", "9", False),
+        ("policy.max-length < 10", "many", False),
+    ],
+)
+def test_condition_on_a_setting(condition: str, value: str | None, met: bool) -> None:
+    """What the user has not set meets none."""
+    assert IsSet.read(condition).met(value) is met
+
+
+@pytest.mark.parametrize("condition", ["", "a b", "a ==", "a < b", "a = 1"])
+def test_condition_on_a_setting_that_is_none(condition: str) -> None:
+    """It is quoted."""
+    with pytest.raises(ValueError, match=re.escape(repr(condition))):
+        IsSet.read(condition)
 
 
 # What is refused.
