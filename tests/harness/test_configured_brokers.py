@@ -12,6 +12,7 @@ import pytest
 
 from fixtures.brokers import Broker, BrokerError, prepare
 from fixtures.brokers.disposable import DisposableBroker
+from fixtures.brokers.external import ExternalBroker
 from fixtures.brokers.local import LocalNode, _view, find_server
 from fixtures.brokers.ports import free_ports
 from fixtures.brokers.targets import parse
@@ -20,6 +21,7 @@ from fixtures.faults import restart
 from fixtures.faults.register import Restart
 from fixtures.housekeeping import owners
 from fixtures.housekeeping.waiting import NotEstablished
+from fixtures.scene.scene import Scene
 from fixtures.suite.run import run_of
 from tests.harness.conftest import CATALOGUE, Project
 
@@ -235,6 +237,24 @@ def test_configuration_with_which_nothing_can_be_tested(
 
     for word in words:
         assert word in str(error.value)
+
+
+def test_limit_of_connections_says_what_the_run_needs(broker: Broker) -> None:
+    """The broker's words, and how many connections this run has."""
+    scene = Scene(broker)
+    try:
+        vhost = scene.operator.virtual_host()
+        scene.operator.run("set_vhost_limits", f"--vhost={vhost}", '{"max-connections": 1}')
+        limited = ExternalBroker(broker.settings, parse(broker.url.rpartition("/")[0] + f"/{vhost}"))
+        first = limited.connect("first")
+
+        with pytest.raises(
+            NotEstablished, match=r"connection limit \(1\) is reached; this run has \d+ open and needs more"
+        ):
+            limited.connect("second")
+        first.close()
+    finally:
+        scene.close()
 
 
 def test_virtual_host_that_is_not_there(booted: Callable[..., Broker], tmp_path: Path) -> None:
