@@ -471,6 +471,20 @@ def test_flood_does_not_hold_up_whoever_watches_a_silent_receiver(broker: Broker
     scene.close()
 
 
+def test_broker_that_agrees_to_nothing_is_not_waited_for(pytestconfig: pytest.Config) -> None:
+    """It knows the user and hangs up all the same, as RabbitMQ does from 4.1 with `frame_max = 4096`."""
+    settings = replace(run_of(pytestconfig).options.settings, configuration=Configuration())
+    began = time.monotonic()
+
+    with (
+        listening(lambda client: client.until_open()) as url,
+        pytest.raises(BrokerError, match=r"ends every connection before it is open: it has hung up"),
+    ):
+        ExternalBroker(settings, parse(url)).wait_until_ready(lambda _: None)
+
+    assert time.monotonic() - began < BOUND / 3
+
+
 class StartsOnceMore(Behaviour):
     """Ends the connection of whoever publishes a marker with 541, the first two times: it has taken the second one."""
 

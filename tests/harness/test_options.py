@@ -24,6 +24,8 @@ from tests.harness.conftest import Project
         ("local:/opt/rabbitmq", "local:/opt/rabbitmq"),
         ("amqp://user:secret@host:5673/shop", "amqp://host:5673/shop"),
         ("amqps://host", "amqps://host"),
+        ("4.1+my.conf", "4.1+my.conf"),
+        ("local:/opt/x+y+etc/conf.d+a.config+b.json", "local:/opt/x+y+etc/conf.d+a.config+b.json"),
     ],
 )
 def test_targets_are_shown_as_they_were_given_but_for_passwords(text: str, name: str) -> None:
@@ -31,7 +33,17 @@ def test_targets_are_shown_as_they_were_given_but_for_passwords(text: str, name:
     assert parse(text).name == name
 
 
-@pytest.mark.parametrize("text", ["", "4,1", "lokal:/x", "local:", "image:", "amqp://", "http://host", "amqp://host:x"])
+def test_target_may_have_files_of_its_own() -> None:
+    """They are told by their endings: what else has a plus in it is a part of the target."""
+    assert parse("4.1+my.conf+export.json").files == ("my.conf", "export.json")
+    assert parse("local:/opt/x+y").value == "/opt/x+y"
+    assert parse("local:/opt/x+y").files == parse("amqp://host/a+b.conf").files == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "4,1", "4,1+my.conf", "+my.conf", "lokal:/x", "local:", "image:", "amqp://", "http://host", "amqp://host:x"],
+)
 def test_what_is_no_target_is_refused(text: str) -> None:
     """The error quotes what was given and says what is allowed."""
     with pytest.raises(pytest.UsageError, match=r"is no target\. A target is one of: auto; "):
@@ -45,6 +57,7 @@ def test_what_is_no_target_is_refused(text: str) -> None:
         (["--rabbitmq-boot-timeout", "soon"], ["--rabbitmq-boot-timeout 'soon'", "a number above 0"]),
         (["--rabbitmq-patience", "-1"], ["--rabbitmq-patience '-1'"]),
         (["--rabbitmq-conf", "nowhere.conf"], ["'nowhere.conf'", "no such file"]),
+        (["--rabbitmq", "local+nowhere.conf"], ["--rabbitmq 'nowhere.conf'", "no such file"]),
         (["--rabbitmq-definitions", "nowhere.json"], ["'nowhere.json'", "no such file"]),
         (["--rabbitmq-image", "rabbitmq"], ["'rabbitmq'", "{tag}"]),
         (["--strain", "bussy"], ["--strain 'bussy' is none", "near it: busy", "latency"]),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 
 from fixtures.brokers import Broker
@@ -241,6 +242,24 @@ def test_differences_are_sentences(verdicts: Sequence[results.Verdict], sentence
     )
 
     assert [difference.sentence for difference in matrix.differences(found)] == ([sentence] if sentence else [])
+
+
+def test_difference_between_configurations_is_a_sentence() -> None:
+    """Of one version twice, nothing is so "since"; whose setting it is, is said with its source and the file's name."""
+    setting = results.Setting("policy.expires", "it is deleted", "https://www.rabbitmq.com/docs/ttl")
+    mine = msgspec.structs.replace(target("4.3.6", "mine"), files=["my.conf"])
+    why = "because of your policy `p` (expires 1, my.json): it is deleted"
+    found = samples.of(
+        [target("4.3.6", "plain"), mine],
+        [case("a.one", "plain"), case("a.one", "mine", "refuted", expected="anything", reason=why)],
+    )
+    [chapter] = found.chapters
+    chapter.claims[:] = [msgspec.structs.replace(claim, settings=(setting,)) for claim in chapter.claims]
+
+    [difference] = matrix.differences(found)
+
+    assert difference.sentence == f"On mine 4.3.6 with my.conf a.one is refuted; on plain 4.3.6 it holds: {why}"
+    assert difference.source == setting.source
 
 
 NEVER: dict[str, Any] = {"verdict": "not applicable", "expected": "not applicable"}
