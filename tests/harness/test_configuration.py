@@ -175,7 +175,7 @@ def test_definitions_come_from_beside_the_file_that_names_them(tmp_path: Path, c
 
     found = configured(tmp_path, conf, advanced)
 
-    assert [definitions.vhosts for definitions in found.definitions] == [["mine"]]
+    assert [definitions.content for definitions in found.definitions] == [{"vhosts": [{"name": "mine"}]}]
     assert found.files == (tmp_path / ("my.conf" if conf else "advanced.config"), tmp_path / "d.json")
     assert found.taken_over(PLUGINS).advanced == ()
     assert found.taken_over(PLUGINS).left_out == ()
