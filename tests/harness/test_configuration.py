@@ -405,9 +405,11 @@ def test_complaints_of_a_node_name_the_users_file(tmp_path: Path) -> None:
         "2026-01-01 10:00:00.123456+00:00 [error] <0.130.0> You've tried to set default_queue_type, but there is no "
         "setting with that name.\n"
         "2026-01-01 10:00:00.123456+00:00 [error] <0.130.0>   Did you mean one of these?\n"
+        "\nBOOT FAILED\n===========\n"
         "2026-01-01 10:00:00.123456+00:00 [error] <0.130.0>     default_user\n"
         "2026-01-01 10:00:00.123456+00:00 [error] <0.130.0>     default_vhost\n"
         "10:00:00.123 [error] Error transforming datatype for: heartbeat\n"
+        "Error during startup: {error,failed_to_prepare_configuration}\n"
         '10:00:00.123 [error]   - "abc" cannot be converted to a(n) integer\n'
         "[error]   - Translation for 'rabbit.more' found invalid configuration: more.x is unsupported\n"
         "- 'more.x' substitution requires a config variable 'X' to be set\n"
