@@ -91,6 +91,14 @@ def test_setting_that_is_no_line_of_a_configuration_is_refused(tmp_path: Path, l
         written(tmp_path, document("First", "a"), "a", more=f'conf = ["{line}"]\n')
 
 
+@pytest.mark.parametrize("seen", ["4.0.5", "4.0.5, 3.10.8", "new, newer", "3.10.8, 3.10.8", "3.8.9, 3.10.8, 4.0.5"])
+def test_boundary_lies_between_two_versions(tmp_path: Path, seen: str) -> None:
+    """The older one first."""
+    deviation = '[[claim.deviations]]\nwhen = "version < 4"\nbecause = "other"\nsource = "there"\n'
+    with pytest.raises(pytest.UsageError, match=r"claims/a.toml: claim 'a.claim': seen = .*'3\.10\.8, 4\.0\.5'"):
+        written(tmp_path, document("First", "a"), "a", more=f'{deviation}seen = "{seen}"\n')
+
+
 def test_word_for_settings_that_is_none_is_refused(tmp_path: Path) -> None:
     """It is not in claims/settings.toml, which names what it stands for."""
     (tmp_path / "claims").mkdir()

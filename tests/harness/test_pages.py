@@ -106,7 +106,7 @@ def test_reasons_are_text(page: Page, report: Path) -> None:
     """Markup in what a broker said is shown, not obeyed."""
     page.goto(f"file://{report}/index.html")
 
-    assert "it <b>differs</b> here" in page.locator("#differences + ul").inner_text()
+    assert "it <b>differs</b> here" in page.locator("#differences ~ ul").first.inner_text()
     assert page.locator("main b, main i").count() == 0
 
 

@@ -344,6 +344,30 @@ def test_cases_that_differ_alike_are_one_difference_in_whatever_order_they_came(
     assert len(matrix.differences(found)) == 1
 
 
+def test_differences_that_cost_messages_come_first_and_the_others_by_chapter() -> None:
+    """Who upgrades reads those if nothing else; what a kind of queue does on every version comes last."""
+    cases = [case(claim, "3.8.9") for claim in ("a.plain", "b.doubles", "b.loses")]
+    cases += [
+        case(claim, "4.0.5", "refuted", reason="it is otherwise") for claim in ("a.plain", "b.doubles", "b.loses")
+    ]
+    cases += [case("a.everywhere", on, "refuted", reason="") for on in ("3.8.9", "4.0.5")]
+    found = samples.of([target("3.8.9"), target("4.0.5")], cases)
+    known = results.Deviation("version >= 4.0", "it is otherwise", "https://www.rabbitmq.com")
+    for name, risk in {"b.loses": "lost", "b.doubles": "doubled", "a.plain": ""}.items():
+        found.claim(name).deviations = (msgspec.structs.replace(known, risk=risk),)
+
+    groups = matrix.grouped(matrix.differences(found))
+
+    assert {heading: [one.claim.id for one in differences] for heading, differences in groups.items()} == {
+        "Messages can be lost": ["b.loses"],
+        "Messages can come twice": ["b.doubles"],
+        "A": ["a.plain"],
+        "The same on every version": ["a.everywhere"],
+    }
+    [[first], *_] = groups.values()
+    assert first.in_words == "Since 4.0.5 it is not so; before, on 3.8.9, it is so: it is otherwise"
+
+
 def test_markdown_escapes_what_is_not_markdown() -> None:
     """Reasons come from brokers and may be anything."""
     found = run_of("4.3.6", case("a.one", "4.3.6", "refuted", reason="<script>|"))

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from fixtures.brokers import Broker
 from fixtures.report import matrix
-from fixtures.report.results import Results
+from fixtures.report.results import Deviation, Results
 from fixtures.suite import failures, terminal
 from tests.harness import samples
 from tests.harness.conftest import CATALOGUE, Project
@@ -82,6 +82,22 @@ def test_no_word_is_broken_for_a_long_title() -> None:
     assert [
         line.split() for line in lines[at : lines.index("What differs between the targets:")] if "applicabl" in line
     ] == [["applicable", "established"]]
+
+
+def test_of_many_differences_those_that_cost_messages_are_told() -> None:
+    """The others are counted, and told by -v."""
+    names = [f"a.number-{n}" for n in range(30)]
+    cases = [samples.case(name, "3.8") for name in names]
+    cases += [samples.case(name, "4.0", "refuted", reason="") for name in names]
+    found = samples.of([target("3.8"), target("4.0")], cases)
+    found.claim(names[7]).deviations = (Deviation("version >= 4", "", "https://there", risk="lost"),)
+
+    text, everything = printed(found), printed(found, everything=True)
+
+    assert "  Messages can be lost:\n  - Since 4.0 a.number-7 is refuted" in text
+    assert text.count("Since 4.0") == 1
+    assert "  and others (-v shows them): A 29" in text
+    assert everything.count("Since 4.0") == 30
 
 
 def test_many_targets_have_marks_and_a_legend() -> None:

@@ -169,6 +169,25 @@ def test_deviation_that_may_apply_expects_either(project: Project, broker: Broke
     assert (case.expected, case.as_expected) == ("either", code == 0)
 
 
+@pytest.mark.parametrize(("when", "body", "mend"), [(">=", HOLDS, "leave out"), ("<", REFUTED, "take in")])
+def test_boundary_that_nobody_had_tried_says_how_to_mend_it(
+    project: Project, broker: Broker, when: str, body: str, mend: str
+) -> None:
+    """On a version between two that were tried, whichever side of the boundary it turns out to be on."""
+    deviation = DEVIATION.replace(">= 0", f"{when} 0.5") + 'seen = "{}"\n'
+    project.tests(f'@claim("chapter.claim")\ndef test_it(scene):\n    {body}\n')
+    project.catalogue(CATALOGUE + deviation.format("0.1, 99"))
+
+    run = project.run("--rabbitmq", broker.url)
+
+    assert run.code == 1
+    version = project.results.targets[0].version
+    assert f"Nobody had tried {version} yet, only 0.1 and 99: change `version {when} 0.5`" in run.output
+    assert f"so that it will {mend} {version}" in run.output
+    project.catalogue(CATALOGUE + deviation.format("0.1, 0.2"))
+    assert "Nobody had tried" not in project.run("--rabbitmq", broker.url).output
+
+
 @pytest.mark.parametrize(
     ("strict", "arguments", "code"),
     [(False, [], 0), (True, [], 1), (True, ["--claim", "chapter.claim"], 0)],
