@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from fixtures.brokers import Broker
 from fixtures.ledger.declaring import Declares
 from fixtures.report import pages, published
-from fixtures.report.results import Results, merge, read
+from fixtures.report.results import Report, Results, merge, read
 from tests.harness import samples
 from tests.harness.conftest import Project
 from tests.harness.samples import broken, case, target
@@ -129,6 +129,45 @@ def test_filters(page: Page, report: Path, field: str, value: str, claims: list[
     assert [a.get_attribute("id") for a in page.locator("article:visible").all()] == claims
     page.get_by_role("button", name="Show all").first.click()
     expect(page.locator("#claims tr[data-claim]:visible")).to_have_count(3)
+
+
+@pytest.mark.parametrize(
+    ("words", "claims"),
+    [("PRIORITY", ["load-balancing.priority"]), ("kept durable", CLAIMS[2:]), ("round-robin nowhere", []), ("1, 3", [])],
+)
+def test_search(page: Page, report: Path, words: str, claims: list[str]) -> None:
+    """All words are somewhere in what is written of a claim; what its pictures show is not looked through."""
+    page.goto(f"file://{report}/index.html")
+
+    page.get_by_label("Search").fill(words)
+
+    assert shown_claims(page) == claims
+    assert [a.get_attribute("id") for a in page.locator("article:visible").all()] == claims
+
+
+def test_contents_list_the_chapters_by_document(page: Page, report: Path) -> None:
+    """A book: each document's title, and its chapters with the number of their claims."""
+    page.goto(f"file://{report}/index.html")
+
+    contents = page.get_by_role("navigation", name="Contents")
+
+    assert contents.inner_text().split("\n") == ["Load_Balancing 2", "Durable_Queue 1"]
+    contents.get_by_role("link", name="Durable_Queue").click()
+    assert page.url.endswith("#durable-queue")
+
+
+def test_what_people_reported_leads_to_the_claims(page: Page, tmp_path: Path) -> None:
+    """And the claim leads to the report."""
+    found = samples.of([target("4.3.6")], [case("a.one", "4.3.6"), case("a.two", "4.3.6")])
+    report = Report("Messages were gone", "https://github.com/rabbitmq/rabbitmq-server/issues/1")
+    found.claim("a.two").reports = (report,)
+    page.goto(f"file://{written(found, tmp_path)}/index.html")
+
+    told = page.locator("#reports + ul li")
+
+    assert told.count() == 1
+    assert [a.get_attribute("href") for a in told.locator("a").all()] == [report.link, "#a.two"]
+    assert page.locator(f'article a[href="{report.link}"]').count() == 1
 
 
 def test_only_what_differs(page: Page, report: Path) -> None:
