@@ -226,3 +226,20 @@ def test_a_consumer_gets_its_own_messages_too(scene: Scene, queue_type: QueueTyp
 
     scene.wait_until(lambda: 4 in other.numbers, "message 4 has come to the other one")
     assert other.numbers == [2, 4]
+
+
+@claim("consumers.cancelling-hands-over-at-work")
+@queue_types
+def test_the_active_one_hands_over_at_work(scene: Scene, queue_type: QueueType) -> None:
+    """It cancels after some of sixty messages, which go on coming; the next one gets the rest."""
+    queue = scene.queue(queue_type, single_active=True)
+    active, following = scene.receiver("active", queue, prefetch=1), scene.receiver("following", queue)
+    for body in numbered(60):
+        scene.sender.send(queue, body)
+    scene.wait_for_deliveries(5)
+
+    active.cancel()
+
+    scene.wait_for_deliveries(60)
+    assert following.numbers
+    assert sorted(active.numbers + following.numbers) == list(range(1, 61))
