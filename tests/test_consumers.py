@@ -231,7 +231,7 @@ def test_a_consumer_gets_its_own_messages_too(scene: Scene, queue_type: QueueTyp
 @claim("consumers.cancelling-hands-over-at-work")
 @queue_types
 def test_the_active_one_hands_over_at_work(scene: Scene, queue_type: QueueType) -> None:
-    """It cancels after some of sixty messages, which go on coming; the next one gets the rest."""
+    """It cancels after some of sixty messages, which go on coming; the next one gets the rest, and message 61."""
     queue = scene.queue(queue_type, single_active=True)
     active, following = scene.receiver("active", queue, prefetch=1), scene.receiver("following", queue)
     for body in numbered(60):
@@ -240,6 +240,7 @@ def test_the_active_one_hands_over_at_work(scene: Scene, queue_type: QueueType) 
 
     active.cancel()
 
-    scene.wait_for_deliveries(60)
-    assert following.numbers
-    assert sorted(active.numbers + following.numbers) == list(range(1, 61))
+    queue.publish("no 61 for the next one")
+    scene.wait_for_deliveries(61)
+    assert 61 in following.numbers
+    assert sorted(active.numbers + following.numbers) == list(range(1, 62))
