@@ -271,12 +271,12 @@ def first_of(scene: Scene, stream: Queue, last: int) -> int:
 
 @claim("streams.too-long-loses-the-oldest")
 def test_a_stream_that_is_too_long_loses_the_oldest(scene: Scene) -> None:
-    """Of 40 KB in segments of 4 KB, with a limit of 20 KB, the first are gone and the last is there."""
+    """Of 42 KB in segments of 4 KB, with a limit of 20 KB, the first are gone and the last is there."""
     stream = scene.queue("stream", max_length_bytes=20_000, arguments={"x-stream-max-segment-size-bytes": 4_000})
 
-    stream.publish(*large(1, 40))
+    stream.publish(*large(1, 42))
 
-    scene.wait_until(lambda: first_of(scene, stream, last=40) > 1, "message 1 is gone")
+    scene.wait_until(lambda: first_of(scene, stream, last=42) > 1, "message 1 is gone")
 
 
 @claim("streams.shorter-than-a-segment-lose-nothing")
