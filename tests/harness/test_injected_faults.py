@@ -23,8 +23,9 @@ from fixtures.faults import proofs as faults
 from fixtures.faults.alarm import Alarm
 from fixtures.faults.fault import Occasion
 from fixtures.faults.proofs import BUSY
-from fixtures.faults.register import ALARMS
+from fixtures.faults.register import ALARMS, POLICIES
 from fixtures.housekeeping.waiting import NotEstablished
+from fixtures.ledger.operating import Runs
 from fixtures.ledger.receiving import Answers, Crashes, IsKilled
 from fixtures.sabotage import SABOTAGES
 from fixtures.sabotage.broker import SabotagedBroker
@@ -512,6 +513,61 @@ def test_operator_whom_the_broker_ignores_has_closed_the_connection(broken: Call
     with pytest.raises(Refuted):
         scene.wait_until(lambda: receiver.ended, "the connection is closed", within=0.5)
     scene.prove_faults()
+
+
+# Policies.
+
+
+def done(scene: Scene, go_on: Callable[[], None]) -> None:
+    """Have all that is planned done by the broker."""
+    if reason := POLICIES.not_on(scene.broker):
+        pytest.skip(reason)
+    POLICIES.happen(Occasion(scene.broker, scenes=[scene], go_on=go_on))
+
+
+def test_policies_that_are_planned_later_are_set_too(scene: Scene) -> None:
+    """A policy is set, then changed, then removed; the ledger has each."""
+    queue = scene.queue()
+    policy = scene.operator.plan_policy(queue, {"max-length": 2})
+    later: list[Callable[[], None]] = [
+        lambda: scene.operator.plan_change(policy, {"max-length": 1}),
+        lambda: scene.operator.plan_removal(policy),
+        lambda: None,
+    ]
+
+    def go_on() -> None:
+        scene.see_plans_done()
+        later.pop(0)()
+
+    done(scene, go_on)
+
+    commands = [event.command[0] for event in scene.ledger.events if isinstance(event, Runs)]
+    assert commands == ["set_policy", "set_policy", "clear_policy"]
+    assert not later
+    assert queue.name not in scene.broker.rabbitmqctl("-q", "list_policies")
+
+
+def test_policy_that_is_refused_was_not_set(scene: Scene) -> None:
+    """Whoever needs it has not got it; whoever asks whether it is refused has the broker's words."""
+    wanted = scene.operator.plan_policy(scene.queue(), {"no-such-key": 1})
+    asked = scene.operator.plan_policy(scene.queue(), {"max-length": "many"}, may_be_refused=True)
+    with pytest.raises(NotEstablished, match="was not set yet"):
+        print(asked.refused)
+
+    with pytest.raises(NotEstablished, match=r"the broker refuses set_policy .*no-such-key.*not recognised"):
+        done(scene, scene.see_plans_done)
+
+    assert "no-such-key" in wanted.refused
+    assert "many" in asked.refused
+
+
+def test_policies_that_cannot_be_set_are_not(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call of rabbitmqctl fails: nothing is done, and nobody goes on."""
+    scene.operator.plan_policy(scene.queue(), {"max-length": 1})
+    monkeypatch.setattr(scene.broker, "rabbitmqctl_command", lambda: ["sh", "-c", "echo no node; exit 69"])
+
+    with pytest.raises(NotEstablished, match="no policies could be set: no node"):
+        done(scene, lambda: pytest.fail("somebody goes on"))
 
 
 # The verdict.
