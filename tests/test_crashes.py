@@ -4,11 +4,13 @@ From RabbitMQ's pages on reliability, confirms, streams and semantics. The node 
 the arrangements were made; what an arrangement does behind its `yield` is done in the instant before.
 """
 
+import re
 from collections.abc import Generator
 
 from fixtures.vocabulary import (
     Confirmed,
     Exchange,
+    NotEstablished,
     Queue,
     QueueType,
     Receiver,
@@ -113,14 +115,49 @@ def sent_before_the_kill(scene: Scene, queue_type: QueueType) -> Queue:
     return queue
 
 
-@claim("crashes.sent-again-is-there-twice")
+@claim("crashes.sent-again-comes-twice")
 @queue_types
 @after_restart(sent_before_the_kill, Restart.KILL)
-def test_what_is_sent_again_is_there_twice(arranged: Queue) -> None:
+def test_what_is_sent_again_comes_twice(arranged: Queue) -> None:
     """A sender that does not know whether its message was stored sends it again, with the same message id."""
+    first = arranged.drain()
+
     arranged.publish("no 1 is sent", message_id="the same")
 
-    assert arranged.drain().numbers == [1, 1]
+    again = arranged.drain()
+    assert first.numbers + again.numbers == [1, 1]
+
+
+# What a confirm waits for. A kill cannot show it: the operating system keeps what it was given.
+
+#: Asked of the node: how often it has synced a file since it was asked last, and whether it is to go on counting.
+SYNCS = """Counts = [erlang:trace_info({{prim_file, F, 1}}, call_count) || F <- [sync, datasync]],
+[erlang:trace_pattern({{prim_file, F, 1}}, {go_on}, [local, call_count]) || F <- [sync, datasync]],
+{{syncs, lists:sum([N || {{call_count, N}} <- Counts, is_integer(N)])}}."""
+
+
+def syncs(scene: Scene, go_on: str = "restart") -> int:
+    """How often the node has synced a file since this was asked last; 0 at the first time."""
+    ran = scene.operator.run("eval", SYNCS.format(go_on=go_on))
+    found = re.search(r"{syncs, *([0-9]+)}", ran.output)
+    if not found:
+        raise NotEstablished(f"the node does not say how often it has synced, but: {ran.output.strip()}")
+    return int(found[1])
+
+
+@claim("crashes.only-quorum-queues-wait-for-the-disk")
+def test_only_quorum_queues_wait_for_the_disk(scene: Scene) -> None:
+    """Of 50 messages, each confirmed before the next, a quorum queue has synced each, a classic queue has not."""
+    classic, quorum = scene.queue("classic"), scene.queue("quorum")
+
+    syncs(scene, go_on="true")
+    classic.publish(*numbered(50))
+    of_the_classic = syncs(scene)
+    quorum.publish(*numbered(50))
+    of_the_quorum = syncs(scene, go_on="false")
+
+    assert of_the_quorum >= 50
+    assert of_the_classic < 50
 
 
 # What was delivered, and acknowledged.
