@@ -5,14 +5,12 @@ visitor, who has a connection of its own.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from pika import frame, spec
 
 from fixtures.vocabulary import (
     Closed,
-    Confirmed,
     Queue,
     QueueType,
     Receiver,
@@ -108,33 +106,6 @@ def test_a_queue_declared_again_with_other_arguments_is_refused(
     queue = scene.queue(queue_type, max_length=80_000)
 
     assert refusal(lambda: scene.queue(queue_type, max_length=other, same_as=queue)) == Closed("channel", 406)
-
-
-@claim("refusals.exclusive-queue-is-locked")
-@pytest.mark.parametrize("wish", ["consume", "get", "look", "delete"])
-def test_an_exclusive_queue_is_locked_for_others(scene: Scene, wish: str) -> None:
-    """405 on the channel of whoever comes on another connection."""
-    queue = scene.queue(exclusive=True, by=scene.publisher("owner"))
-    wishes: dict[str, tuple[Any, ...]] = {
-        "consume": (spec.Basic.Consume(queue=queue.name), spec.Basic.ConsumeOk),
-        "get": (spec.Basic.Get(queue=queue.name), spec.Basic.GetOk, spec.Basic.GetEmpty),
-        "look": (spec.Queue.Declare(queue=queue.name, passive=True), spec.Queue.DeclareOk),
-        "delete": (spec.Queue.Delete(queue=queue.name), spec.Queue.DeleteOk),
-    }
-    stranger = scene.visitor("stranger")
-
-    assert refusal(lambda: stranger.ask(*wishes[wish])) == Closed("channel", 405)
-
-
-@claim("refusals.exclusive-queue-takes-messages")
-def test_an_exclusive_queue_takes_messages_from_all(scene: Scene) -> None:
-    """It is confirmed to the stranger, and the owner gets it."""
-    queue = scene.queue(exclusive=True, by=scene.publisher("owner"))
-
-    outcomes = scene.publisher("stranger").try_publish(queue, "no 1 from outside")
-
-    assert outcomes == [Confirmed()]
-    assert queue.drain().numbers == [1]
 
 
 @claim("refusals.old-queue-version")
@@ -242,14 +213,6 @@ def test_headers_that_do_not_fit_in_one_frame_close_the_connection(scene: Scene)
 
     scene.wait_until(lambda: visitor.closed or queue.ready, "the broker has done something about it")
     assert visitor.closed == Closed("connection", 501)
-
-
-@claim("refusals.recover-without-requeue")
-def test_recover_without_requeue_closes_the_connection(scene: Scene) -> None:
-    """AMQP has it, RabbitMQ has not."""
-    receiver = scene.receiver("receiver", scene.queue())
-
-    assert refusal(lambda: receiver.recover(requeue=False)) == Closed("connection", 540)
 
 
 @claim("refusals.denied-feature")
