@@ -12,6 +12,7 @@ from fixtures.vocabulary import (
     Closed,
     Confirmed,
     Exchange,
+    NotEstablished,
     Queue,
     Restart,
     Returned,
@@ -107,6 +108,8 @@ def bound_queue_that_is_not_durable(scene: Scene) -> tuple[Exchange, Queue]:
 def test_a_queue_that_went_in_a_restart_is_bound_no_more(scene: Scene, arranged: tuple[Exchange, Queue]) -> None:
     """It is declared again under its name, and gets nothing from the exchange that it was bound to."""
     exchange, queue = arranged
+    if not exchange.exists:
+        raise NotEstablished("the exchange is gone, with everything that could be bound to it")
     scene.queue(durable=False, same_as=queue)
 
     [outcome] = exchange.try_publish("no 2 after the restart", mandatory=True)
@@ -221,7 +224,7 @@ def test_an_internal_exchange_takes_from_exchanges_only(scene: Scene) -> None:
     internal.bind(open_to_all)
     queue.bind(internal)
 
-    directly = internal.try_publish("no 1 is refused")
+    directly = internal.try_publish("no 1 is refused", mandatory=True)
     open_to_all.publish("no 2 arrives")
 
     assert directly == [Closed("channel", 403)]
