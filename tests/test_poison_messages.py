@@ -22,16 +22,25 @@ def gives_back(scene: Scene, queue: Queue, times: int, nack: bool = False) -> Re
     return receiver
 
 
+def next_two(scene: Scene, queue: Queue, receiver: Receiver) -> list[int]:
+    """What it gets when two more messages are sent. Where message 1 is put at the queue's end, it is the second one."""
+    came = len(receiver.numbers)
+    queue.publish("no 2 wholesome")
+    scene.wait_for_deliveries(came + 1)
+    receiver.ack(receiver.numbers[-1])
+    queue.publish("no 3 wholesome too")
+    scene.wait_for_deliveries(came + 2)
+    return receiver.numbers[came:]
+
+
 @claim("poison-messages.limit-and-one-more")
 def test_a_message_comes_once_more_than_the_limit(scene: Scene) -> None:
-    """Three times with a limit of two; what comes next is another message."""
+    """Three times with a limit of two; what comes next are other messages."""
     queue = scene.queue("quorum", delivery_limit=2)
 
     receiver = gives_back(scene, queue, times=3)
 
-    queue.publish("no 2 wholesome")
-    scene.wait_for_deliveries(4)
-    assert receiver.numbers == [1, 1, 1, 2]
+    assert next_two(scene, queue, receiver) == [2, 3]
 
 
 @claim("poison-messages.become-dead-letters")
@@ -49,14 +58,12 @@ def test_a_message_over_the_limit_is_a_dead_letter(scene: Scene) -> None:
 
 @claim("poison-messages.twenty-by-default")
 def test_the_limit_is_twenty_by_default(scene: Scene) -> None:
-    """21 times, and then another message."""
+    """21 times, and then other messages."""
     queue = scene.queue("quorum")
 
     receiver = gives_back(scene, queue, times=21)
 
-    queue.publish("no 2 wholesome")
-    scene.wait_for_deliveries(22)
-    assert receiver.numbers == [1] * 21 + [2]
+    assert next_two(scene, queue, receiver) == [2, 3]
 
 
 @claim("poison-messages.nacks-do-not-count")
@@ -85,14 +92,22 @@ def test_a_classic_queue_gives_it_back_for_ever(scene: Scene) -> None:
 
 @claim("poison-messages.zero-is-one-delivery")
 def test_with_a_limit_of_0_it_comes_once(scene: Scene) -> None:
-    """It comes once; what comes next is another message."""
+    """It comes once; what comes next are other messages."""
     queue = scene.queue("quorum", delivery_limit=0)
 
     receiver = gives_back(scene, queue, times=1)
 
-    queue.publish("no 2 wholesome")
-    scene.wait_for_deliveries(2)
-    assert receiver.numbers == [1, 2]
+    assert next_two(scene, queue, receiver) == [2, 3]
+
+
+@claim("poison-messages.minus-one-comes-again")
+def test_with_a_limit_of_minus_1_it_comes_again(scene: Scene) -> None:
+    """It comes again, before another message or after it."""
+    queue = scene.queue("quorum", delivery_limit=-1)
+
+    receiver = gives_back(scene, queue, times=1)
+
+    assert 1 in next_two(scene, queue, receiver)
 
 
 @claim("poison-messages.minus-one-is-no-limit")
