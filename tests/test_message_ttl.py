@@ -6,7 +6,7 @@ another queue.
 
 import pytest
 
-from fixtures.vocabulary import Closed, QueueType, Scene, claim, queue_types
+from fixtures.vocabulary import Closed, QueueType, Scene, claim, queue_types, refusal
 
 #: A TTL that is over soon, and one that no test lives to see, in milliseconds.
 SOON, LATER = 100, 60_000
@@ -113,3 +113,79 @@ def test_a_message_that_is_given_back_has_no_more_time(scene: Scene, queue_type:
     queue.publish("no 2 in time")
     scene.wait_for_deliveries(2)
     assert holder.numbers == [1, 2]
+
+
+@claim("message-ttl.held-past-its-time-dies-when-given-back")
+@queue_types
+def test_a_message_that_is_held_past_its_time_is_a_dead_letter_in_the_end(scene: Scene, queue_type: QueueType) -> None:
+    """Message 1 arrives at the dead letter exchange when it is given back, and its holder does not get it again."""
+    end = scene.queue(queue_type)
+    queue = scene.queue(queue_type, message_ttl=3 * SOON, dead_letters_to=end)
+    buries = scene.receiver("buries", end)
+    holder = scene.receiver("holder", queue, acks=False)
+    queue.publish("no 1 expires")
+    scene.wait_for_deliveries(1)
+    let_pass(scene, 3 * SOON)
+    too_early = buries.numbers
+
+    holder.nack(1, requeue=True)
+
+    scene.wait_for_deliveries(2)
+    assert too_early == []
+    assert buries.numbers == [1]
+    assert [death.reason for death in buries.deliveries[0].deaths] == ["expired"]
+
+
+@claim("message-ttl.whatever-its-priority")
+@queue_types
+def test_an_expired_message_of_high_priority_is_not_delivered(scene: Scene, queue_type: QueueType) -> None:
+    """Message 2 would overtake message 1, but expires before anybody looks."""
+    queue = scene.queue(queue_type, max_priority=10 if queue_type == "classic" else None)
+    queue.publish("no 1 can wait", priority=0)
+    queue.publish("no 2 is urgent, and expires", priority=9, expiration=SOON)
+
+    let_pass(scene, SOON)
+
+    late = queue.drain()
+    assert late.numbers == [1]
+
+
+@claim("message-ttl.policy-is-for-what-comes")
+def test_a_policy_is_for_what_is_published_under_it(scene: Scene) -> None:
+    """Message 1 was there before the policy and stays; message 2 expires."""
+    queue = scene.queue()
+    queue.publish("no 1 was there before")
+    scene.operator.policy(queue, {"message-ttl": SOON})
+    queue.publish("no 2 expires")
+
+    let_pass(scene, SOON)
+
+    late = queue.drain()
+    assert late.numbers == [1]
+
+
+@claim("message-ttl.streams-keep-all")
+def test_nothing_expires_in_a_stream(scene: Scene) -> None:
+    """A message with an expiration is read after it is over, before the next one."""
+    stream = scene.queue("stream")
+    stream.publish("no 1 would expire elsewhere", expiration=SOON)
+
+    let_pass(scene, SOON)
+
+    stream.publish("no 2 has no expiration")
+    late = scene.receiver("late", stream, prefetch=10, arguments={"x-stream-offset": "first"})
+    scene.wait_until(lambda: 2 in late.numbers, "late has read message 2")
+    assert late.numbers == [1, 2]
+
+
+@claim("message-ttl.streams-have-none")
+def test_a_stream_cannot_have_a_ttl(scene: Scene) -> None:
+    """The broker closes the channel of who wants one."""
+    assert refusal(lambda: scene.queue("stream", message_ttl=LATER)) == Closed("channel", 406)
+
+
+@claim("message-ttl.negative-is-refused")
+@queue_types
+def test_a_negative_ttl_is_refused(scene: Scene, queue_type: QueueType) -> None:
+    """The broker closes the channel of who declares the queue."""
+    assert refusal(lambda: scene.queue(queue_type, message_ttl=-1)) == Closed("channel", 406)

@@ -139,3 +139,115 @@ def test_a_transactional_channel_cannot_have_confirms(scene: Scene) -> None:
     refused = refusal(lambda: scene.sender.raw(spec.Confirm.Select(), spec.Confirm.SelectOk))
 
     assert refused == Closed("channel", 406)
+
+
+@claim("publisher-confirms.exclude-transactions-later")
+def test_a_channel_with_confirms_cannot_be_transactional(scene: Scene) -> None:
+    """tx.select after confirm.select is refused."""
+    refused = refusal(lambda: scene.sender.raw(spec.Tx.Select(), spec.Tx.SelectOk, kind="confirming"))
+
+    assert refused == Closed("channel", 406)
+
+
+@claim("publisher-confirms.count-from-the-request")
+@queue_types
+def test_confirms_count_from_the_request_on(scene: Scene, queue_type: QueueType) -> None:
+    """Two messages are published before confirm.select, and one after it, whose confirm has the number 1."""
+    queue = scene.queue(queue_type)
+    scene.sender.keeps_connection = True
+    queue.publish("no 1 before", "no 2 before", confirm=False)
+    scene.sender.raw(spec.Confirm.Select(), spec.Confirm.SelectOk)
+
+    queue.publish("no 3 after", confirm=False)
+
+    scene.wait_until(lambda: scene.sender.stray_answers, "a confirm has come")
+    assert scene.sender.stray_answers == [1]
+
+
+@claim("publisher-confirms.once-for-all-queues")
+def test_a_message_to_several_queues_is_confirmed_once(scene: Scene) -> None:
+    """Five messages go to three queues, which all have them; five confirms come."""
+    exchange = scene.exchange("fanout")
+    queues = [scene.queue("classic"), scene.queue("quorum"), scene.queue("classic")]
+    for queue in queues:
+        queue.bind(exchange)
+
+    outcomes = exchange.try_publish(*numbered(5), in_flight=True)
+
+    assert outcomes == [Confirmed()] * 5
+    assert scene.sender.stray_answers == []
+    assert [queue.drain().numbers for queue in queues] == [[1, 2, 3, 4, 5]] * 3
+
+
+@claim("publisher-confirms.mandatory-needs-no-consumer")
+@queue_types
+def test_a_mandatory_message_may_wait(scene: Scene, queue_type: QueueType) -> None:
+    """Nobody consumes from its queue; it is confirmed, and does not come back."""
+    queue = scene.queue(queue_type)
+
+    [outcome] = queue.try_publish("no 1 can wait", mandatory=True)
+
+    assert outcome == Confirmed()
+    assert queue.drain().numbers == [1]
+
+
+@claim("publisher-confirms.rejected-does-not-come-back")
+@queue_types
+def test_a_mandatory_message_that_is_rejected_does_not_come_back(scene: Scene, queue_type: QueueType) -> None:
+    """The queue becomes full; the last message is nacked, and none has come back."""
+    queue = scene.queue(queue_type, max_length=1, overflow="reject-publish")
+
+    outcomes = queue.try_publish(*numbered(5), mandatory=True)
+
+    assert outcomes[-1] == Nacked()
+    assert scene.sender.returned == []
+
+
+@claim("publisher-confirms.lost-behind-the-error")
+@queue_types
+def test_what_is_published_behind_the_error_is_lost(scene: Scene, queue_type: QueueType) -> None:
+    """Message 1 goes to the queue, message 2 to an exchange that is missing, and message 3 to the queue again."""
+    queue, missing = scene.queue(queue_type), scene.undeclared_exchange()
+
+    scene.sender.send(queue, "no 1 before", confirm=False)
+    scene.sender.send(missing, "no 2 astray", confirm=False)
+    scene.sender.send(queue, "no 3 behind", confirm=False)
+
+    closed = scene.sender.settle()
+    queue.wait_for(1)
+    late = queue.drain()
+    assert closed == Closed("channel", 404)
+    assert late.numbers == [1]
+
+
+@claim("publisher-confirms.cut-off-and-confirmed")
+@queue_types
+def test_what_was_confirmed_before_the_cut_is_there(scene: Scene, queue_type: QueueType) -> None:
+    """Of forty messages in flight some are confirmed when the connection is cut; these are in the queue."""
+    queue = scene.queue(queue_type)
+    sender = scene.publisher("cut off")
+    messages = [sender.send(queue, body) for body in numbered(40)]
+    scene.wait_until(lambda: sum(m.outcome == Confirmed() for m in messages) >= 10, "ten messages are confirmed")
+
+    sender.crash()
+
+    confirmed = {number for number, message in enumerate(messages, start=1) if message.outcome == Confirmed()}
+    queue.needs()
+    late = queue.drain()
+    assert confirmed - set(late.numbers) == set()
+
+
+@claim("publisher-confirms.answered-while-a-queue-goes")
+@queue_types
+def test_each_message_is_answered_while_a_queue_is_deleted(scene: Scene, queue_type: QueueType) -> None:
+    """Twenty messages in flight go to two queues, of which one is being deleted; three times."""
+    exchange, stays, deletes = scene.exchange("fanout"), scene.queue(), scene.publisher("deletes")
+    stays.bind(exchange)
+
+    for _ in range(3):
+        goes = scene.queue(queue_type)
+        goes.bind(exchange)
+        deletes.raw(spec.Queue.Delete(queue=goes.name, nowait=True))
+        outcomes = exchange.try_publish(*numbered(20), in_flight=True)
+
+        assert {type(outcome) for outcome in outcomes} <= {Confirmed, Nacked}

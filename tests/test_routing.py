@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.vocabulary import Closed, Confirmed, Exchange, Queue, Scene, claim, numbered, refusal
+from fixtures.vocabulary import Closed, Confirmed, Exchange, Queue, Returned, Scene, claim, numbered, refusal
 
 
 def bound(scene: Scene, exchange: Exchange, *keys: str, **headers: Any) -> Queue:
@@ -99,6 +99,22 @@ def test_a_number_is_not_the_text_that_reads_like_it(scene: Scene) -> None:
     assert queue.drain().bodies == ["number"]
 
 
+@claim("routing.headers-with-x-are-left-out")
+def test_headers_that_begin_with_x_are_left_out(scene: Scene) -> None:
+    """The body says which header of the two that the bindings name the message has."""
+    exchange = scene.exchange("headers")
+    without, with_x = (
+        bound(scene, exchange, **{"x-match": match, "colour": "red", "x-size": "large"})
+        for match in ("all", "all-with-x")
+    )
+
+    exchange.publish("both", headers={"colour": "red", "x-size": "large"})
+    exchange.publish("colour", headers={"colour": "red"})
+
+    assert without.drain().bodies == ["both", "colour"]
+    assert with_x.drain().bodies == ["both"]
+
+
 @claim("routing.one-copy-a-queue")
 def test_a_queue_gets_one_copy_however_many_bindings_match(scene: Scene) -> None:
     """Three patterns match the message's key."""
@@ -125,6 +141,35 @@ def test_alternate_exchange_gets_what_matches_nothing(scene: Scene) -> None:
     assert outcomes == [Confirmed(), Confirmed()]
     assert matching.drain().bodies == ["known"]
     assert rest.drain().bodies == ["unknown"]
+
+
+@claim("routing.mandatory-comes-back-from-the-alternate-too")
+def test_a_mandatory_message_comes_back_that_matches_at_no_alternate_either(scene: Scene) -> None:
+    """Once the alternate exchange leads nowhere, and once there is none of its name."""
+    leads_nowhere = scene.exchange("direct", alternate=scene.exchange("fanout"))
+    is_missing = scene.exchange("direct", alternate=scene.undeclared_exchange())
+
+    outcomes = [
+        *leads_nowhere.try_publish("no 1 comes back", mandatory=True),
+        *is_missing.try_publish("no 2 comes back", mandatory=True),
+    ]
+
+    assert outcomes == [Returned(312), Returned(312)]
+
+
+@claim("routing.missing-alternate-drops")
+def test_a_message_for_an_alternate_exchange_that_is_missing_is_dropped(scene: Scene) -> None:
+    """It is confirmed, and the channel goes on: the next message arrives."""
+    exchange = scene.exchange("direct", alternate=scene.undeclared_exchange())
+    queue = bound(scene, exchange, "known")
+
+    outcomes = [
+        *exchange.try_publish("no 1 matches nothing", key="unknown"),
+        *exchange.try_publish("no 2 matches", key="known"),
+    ]
+
+    assert outcomes == [Confirmed(), Confirmed()]
+    assert queue.drain().numbers == [2]
 
 
 @claim("routing.exchanges-lead-to-exchanges")
@@ -194,3 +239,16 @@ def test_an_exchange_of_an_unknown_type_is_refused(scene: Scene) -> None:
     refused = refusal(lambda: scene.exchange("no-such-type"))
 
     assert refused == Closed("channel", 406)
+
+
+@claim("routing.user-id-is-the-publishers-own")
+def test_a_message_with_somebody_elses_user_id_is_refused(scene: Scene) -> None:
+    """With the publisher's own it arrives."""
+    queue = scene.queue()
+
+    own = queue.try_publish("no 1 says who sends it", user_id=scene.broker.user)
+    others = queue.try_publish("no 2 says somebody else", user_id="somebody else")
+
+    assert others == [Closed("channel", 406)]
+    assert own == [Confirmed()]
+    assert queue.drain().numbers == [1]

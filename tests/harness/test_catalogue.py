@@ -91,7 +91,7 @@ def test_setting_that_is_no_line_of_a_configuration_is_refused(tmp_path: Path, l
         written(tmp_path, document("First", "a"), "a", more=f'conf = ["{line}"]\n')
 
 
-@pytest.mark.parametrize("seen", ["4.0.5", "4.0.5, 3.10.8", "new, newer", "3.10.8, 3.10.8", "3.8.9, 3.10.8, 4.0.5"])
+@pytest.mark.parametrize("seen", ["4.0.5", "4.0.5, 3.10.8", "new, newer", "3.10.8, 3.10.8", "3.8.9, 4.0.5, 3.10.8"])
 def test_boundary_lies_between_two_versions(tmp_path: Path, seen: str) -> None:
     """The older one first."""
     deviation = '[[claim.deviations]]\nwhen = "version < 4"\nbecause = "other"\nsource = "there"\n'
@@ -118,6 +118,28 @@ def test_every_word_for_settings_is_used() -> None:
     catalogue = Catalogue(PROJECT / "claims")
 
     assert {word for entry in catalogue.claims.values() for word in entry.settings} == catalogue.settings_words
+
+
+#: What people have reported of messages that were lost, doubled or stuck, and that one node can show.
+REPORTED = [
+    *(f"rabbitmq/rabbitmq-server/issues/{n}" for n in (1425, 1449, 5460, 5894, 5927, 8495, 10327, 10949, 10962)),
+    *(f"rabbitmq/rabbitmq-server/issues/{n}" for n in (14141, 14926, 15333)),
+    "celery/celery/issues/5410",
+    "celery/celery/issues/9867",
+    "pika/pika/issues/327",
+    "amqp-node/amqplib/issues/641",
+    "vyuldashev/laravel-queue-rabbitmq/issues/627",
+    "Particular/NServiceBus.RabbitMQ/issues/1688",
+]
+
+
+def test_every_report_is_told_by_a_claim() -> None:
+    """Who had read the catalogue would have been warned."""
+    catalogue = Catalogue(PROJECT / "claims")
+
+    told = {report.link for entry in catalogue.claims.values() for report in entry.reports}
+
+    assert told >= {f"https://github.com/{report}" for report in REPORTED}
 
 
 def document(title: str, *chapters: str) -> str:

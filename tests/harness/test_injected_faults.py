@@ -20,8 +20,12 @@ from pika import frame
 
 from fixtures.brokers import Broker
 from fixtures.faults import proofs as faults
+from fixtures.faults.alarm import Alarm
+from fixtures.faults.fault import Occasion
 from fixtures.faults.proofs import BUSY
+from fixtures.faults.register import ALARMS, POLICIES
 from fixtures.housekeeping.waiting import NotEstablished
+from fixtures.ledger.operating import Runs
 from fixtures.ledger.receiving import Answers, Crashes, IsKilled
 from fixtures.sabotage import SABOTAGES
 from fixtures.sabotage.broker import SabotagedBroker
@@ -36,6 +40,9 @@ from fixtures.wire import connection
 from tests.harness.conftest import Project
 
 HEARTBEAT = frame.Heartbeat().marshal()
+
+#: Asks a node for the alarms that it has.
+ALARMED = "rabbit_alarm:get_alarms()."
 
 linux = pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="only Linux shows its connections")
 
@@ -348,6 +355,65 @@ def test_connection_that_ends_for_another_reason_is_found_out(scene: Scene, monk
         scene.prove_reasons()
 
 
+# The alarm.
+
+
+@pytest.mark.slow
+def test_alarm_is_there_for_a_while(broker: Broker) -> None:
+    """The node says so while those go on who wait for it; afterwards its limits are its own again."""
+    limits = "{vm_memory_monitor:get_vm_memory_high_watermark(), rabbit_disk_monitor:get_disk_free_limit()}."
+    before, during = broker.rabbitmqctl("eval", limits), list[str]()
+
+    for alarm in ALARMS:
+        alarm.happen(Occasion(broker, go_on=lambda: during.append(broker.rabbitmqctl("eval", ALARMED))))
+
+    assert [re.findall("memory|disk", said) for said in during] == [["memory"], ["disk"]]
+    assert broker.rabbitmqctl("eval", ALARMED).strip() == "[]"
+    assert broker.rabbitmqctl("eval", limits) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("alarm", "enough"), [(ALARMS[0], "0.9"), (ALARMS[1], "1")], ids=["memory", "disk"])
+def test_alarm_that_was_none_is_found_out(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, alarm: Alarm, enough: str
+) -> None:
+    """A limit that the node is not beyond raises none, and nobody goes on."""
+    monkeypatch.setattr(type(alarm), "beyond", enough)
+    monkeypatch.setattr("fixtures.faults.alarm._NOTICES", 0.1)
+    went_on: list[bool] = []
+
+    with pytest.raises(NotEstablished, match=f"to have a {alarm.resource} alarm for a while, but has none"):
+        alarm.happen(Occasion(broker, go_on=lambda: went_on.append(True)))
+
+    assert not went_on
+
+
+@pytest.mark.slow
+def test_alarm_that_ends_too_early_is_found_out(broker: Broker) -> None:
+    """Those who went on may have done so when it was over."""
+    end_it = "vm_memory_monitor:set_vm_memory_high_watermark(0.9), timer:sleep(100), rabbit_alarm:get_alarms()."
+
+    def end() -> None:
+        broker.rabbitmqctl("eval", end_it)
+
+    with pytest.raises(NotEstablished, match="to have a memory alarm for a while, but it was over too early"):
+        ALARMS[0].happen(Occasion(broker, go_on=end))
+
+
+@pytest.mark.slow
+def test_alarm_is_nothing_for_somebody_elses_broker(project: Project, broker: Broker) -> None:
+    """It would keep all from publishing who use it."""
+    project.tests(
+        "def waits(scene):\n    yield\n\n"
+        '@claim("chapter.claim")\n@after_alarm(waits)\ndef test_it(arranged):\n    assert arranged is None\n'
+    )
+
+    run = project.run("--rabbitmq", broker.url)
+
+    assert [case.verdict for case in project.results.cases] == ["not applicable"] * 2, run.output
+    assert broker.rabbitmqctl("eval", ALARMED).strip() == "[]"
+
+
 # The orderly ends.
 
 
@@ -447,6 +513,61 @@ def test_operator_whom_the_broker_ignores_has_closed_the_connection(broken: Call
     with pytest.raises(Refuted):
         scene.wait_until(lambda: receiver.ended, "the connection is closed", within=0.5)
     scene.prove_faults()
+
+
+# Policies.
+
+
+def done(scene: Scene, go_on: Callable[[], None]) -> None:
+    """Have all that is planned done by the broker."""
+    if reason := POLICIES.not_on(scene.broker):
+        pytest.skip(reason)
+    POLICIES.happen(Occasion(scene.broker, scenes=[scene], go_on=go_on))
+
+
+def test_policies_that_are_planned_later_are_set_too(scene: Scene) -> None:
+    """A policy is set, then changed, then removed; the ledger has each."""
+    queue = scene.queue()
+    policy = scene.operator.plan_policy(queue, {"max-length": 2})
+    later: list[Callable[[], None]] = [
+        lambda: scene.operator.plan_change(policy, {"max-length": 1}),
+        lambda: scene.operator.plan_removal(policy),
+        lambda: None,
+    ]
+
+    def go_on() -> None:
+        scene.see_plans_done()
+        later.pop(0)()
+
+    done(scene, go_on)
+
+    commands = [event.command[0] for event in scene.ledger.events if isinstance(event, Runs)]
+    assert commands == ["set_policy", "set_policy", "clear_policy"]
+    assert not later
+    assert queue.name not in scene.broker.rabbitmqctl("-q", "list_policies")
+
+
+def test_policy_that_is_refused_was_not_set(scene: Scene) -> None:
+    """Whoever needs it has not got it; whoever asks whether it is refused has the broker's words."""
+    wanted = scene.operator.plan_policy(scene.queue(), {"no-such-key": 1})
+    asked = scene.operator.plan_policy(scene.queue(), {"max-length": "many"}, may_be_refused=True)
+    with pytest.raises(NotEstablished, match="was not set yet"):
+        print(asked.refused)
+
+    with pytest.raises(NotEstablished, match=r"the broker refuses set_policy .*no-such-key.*not recognised"):
+        done(scene, scene.see_plans_done)
+
+    assert "no-such-key" in wanted.refused
+    assert "many" in asked.refused
+
+
+def test_policies_that_cannot_be_set_are_not(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call of rabbitmqctl fails: nothing is done, and nobody goes on."""
+    scene.operator.plan_policy(scene.queue(), {"max-length": 1})
+    monkeypatch.setattr(scene.broker, "rabbitmqctl_command", lambda: ["sh", "-c", "echo no node; exit 69"])
+
+    with pytest.raises(NotEstablished, match="no policies could be set: no node"):
+        done(scene, lambda: pytest.fail("somebody goes on"))
 
 
 # The verdict.

@@ -133,7 +133,12 @@ def test_filters(page: Page, report: Path, field: str, value: str, claims: list[
 
 @pytest.mark.parametrize(
     ("words", "claims"),
-    [("PRIORITY", ["load-balancing.priority"]), ("kept durable", CLAIMS[2:]), ("round-robin nowhere", []), ("1, 3", [])],
+    [
+        ("PRIORITY", ["load-balancing.priority"]),
+        ("kept durable", CLAIMS[2:]),
+        ("round-robin nowhere", []),
+        ("1, 3", []),
+    ],
 )
 def test_search(page: Page, report: Path, words: str, claims: list[str]) -> None:
     """All words are somewhere in what is written of a claim; what its pictures show is not looked through."""

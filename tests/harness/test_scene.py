@@ -9,6 +9,7 @@ from packaging.version import Version
 from pika import spec
 
 from fixtures.brokers import Broker
+from fixtures.housekeeping.deadlines import Deadline
 from fixtures.housekeeping.waiting import NotEstablished, wait_until
 from fixtures.ledger.declaring import Refused
 from fixtures.ledger.receiving import Drains
@@ -415,6 +416,61 @@ def test_operators_command_that_fails_is_a_value(scene: Scene) -> None:
     assert "no_such_command" in ran.output
     with pytest.raises(NotEstablished, match="rabbitmqctl set_policy ended with"):
         scene.operator.policy(scene.queue(), {"no-such-key": 1})
+
+
+# Whoever waits no longer.
+
+
+def test_publisher_that_gives_up_leaves_what_it_has_sent(scene: Scene) -> None:
+    """Its connection is closed behind the message; the next one has a connection again."""
+    queue, impatient = scene.queue(), scene.publisher("impatient")
+    impatient.send(queue, "no 1 given up")
+
+    impatient.give_up()
+
+    queue.wait_for(1)
+    impatient.publish(queue, "no 2 later")
+    assert queue.drain().numbers == [1, 2]
+
+
+def test_what_does_not_come_true_is_a_value(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For arrangements, which refute nothing."""
+    monkeypatch.setattr(scene.broker, "delivers_within", Deadline(0.1))
+
+    assert scene.comes_true(lambda: True, "it is so")
+    assert not scene.comes_true(lambda: False, "it is not so")
+
+
+# Visitors, who may be refused altogether.
+
+
+def test_visitor_goes_on_after_a_refusal(scene: Scene) -> None:
+    """Its channel is closed, the next thing is asked on another one; what is refused is in the ledger."""
+    visitor, queue = scene.visitor("visitor"), scene.queue()
+
+    refused = refusal(lambda: visitor.ask(spec.Basic.Get(queue=f"{queue}-other"), spec.Basic.GetEmpty))
+    found = visitor.ask(spec.Basic.Get(queue=queue.name), spec.Basic.GetOk, spec.Basic.GetEmpty)
+
+    assert (refused, visitor.closed) == (Closed("channel", 404), None)
+    assert isinstance(found, spec.Basic.GetEmpty)
+    assert [event.code for event in scene.ledger.events if isinstance(event, Refused)] == [404]
+
+
+def test_visitor_that_is_refused_has_no_connection(scene: Scene) -> None:
+    """How it was refused is a value; what it cannot do then is not established."""
+    visitor = scene.visitor("visitor", vhost="claims no such/host")
+
+    assert visitor.closed == Closed("connection", 530)
+    with pytest.raises(NotEstablished, match="visitor has no connection: 530"):
+        visitor.publish(scene.queue(), "Hello")
+
+
+def test_visitor_whom_nobody_refuses_needs_a_broker(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that nobody listens on refutes nothing."""
+    monkeypatch.setattr(scene.broker, "url", "amqp://guest:guest@127.0.0.1:1/")
+
+    with pytest.raises(NotEstablished, match="no connection for visitor: ConnectionRefused"):
+        scene.visitor("visitor")
 
 
 # The end.
