@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.brokers import Broker, BrokerError, prepare
-from fixtures.brokers.targets import parse
+from fixtures.brokers.targets import Target, parse
 from fixtures.claims.catalogue import Catalogue
 from fixtures.housekeeping.commands import PROJECT
 from fixtures.housekeeping.waiting import patient, wait_until
@@ -30,8 +30,8 @@ CODES = {"happens": {0}, "may happen": {0, 1}, "does not happen": {1}}
 #: The newest of the versions: its brokers are booted for what happens on no older one.
 NEWEST = "4.3"
 
-#: Seconds in which a script ends that waits for no restart, and one that does.
-_ENDS, _ENDS_WITH_A_RESTART = 60, 150
+#: Seconds in which a script ends that runs no command, and one that does: a restart, or rabbitmqctl several times.
+_ENDS, _ENDS_WITH_COMMANDS = 60, 150
 #: A busy machine may be too slow to kill a node half a second after something.
 _ATTEMPTS = 3
 
@@ -175,9 +175,13 @@ class Scripts:
             self._ended[finding.name, broker] = self._pool.submit(run, finding, broker.url)
         return self._ended[finding.name, broker]
 
-    def boot(self, target: str) -> Broker:
-        """Boot a broker of its own. Raises BrokerError if there is none to be had."""
-        broker = prepare(parse(target), self._options.settings, lambda _: None)
+    def boot(self, target: Target) -> Broker:
+        """Boot a broker that nobody else has.
+
+        Raises:
+            BrokerError: there is none to be had.
+        """
+        broker = prepare(target, self._options.settings, lambda _: None)
         self._booted.append(broker)
         broker.start(lambda _: None)
         return broker
@@ -185,7 +189,7 @@ class Scripts:
     def find_newest(self, broker: Broker) -> None:
         """Have a broker of the newest version: the given one if it is."""
         try:
-            self.newest = broker if str(broker.version).startswith(f"{NEWEST}.") else self.boot(NEWEST)
+            self.newest = broker if str(broker.version).startswith(f"{NEWEST}.") else self.boot(parse(NEWEST))
         except BrokerError as error:
             self.newest = str(error).splitlines()[0]
 
@@ -232,14 +236,14 @@ def own_broker(scripts: Scripts, pytestconfig: pytest.Config) -> Broker:
     target = run_of(pytestconfig).options.targets[0]
     if target.kind == "external":
         pytest.skip("nobody may kill a broker that is somebody else's")
-    return scripts.boot(target.name)
+    return scripts.boot(target)
 
 
 @contextmanager
 def kills(broker: Broker, folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
     """A shell command that kills the broker's node and starts it again, and what has to be called for that meanwhile.
 
-    The command says so on a pipe, and waits at another one: the node is this process's.
+    The command asks for it on a pipe, and waits at another one: the node is this process's.
     """
     request, answer = folder / "request", folder / "answer"
     os.mkfifo(request)
@@ -270,11 +274,12 @@ def test_script_with_a_node_of_its_own_sees_what_its_page_says(
 ) -> None:
     """It is handed a shell command that runs rabbitmqctl, or one that kills the node."""
     if finding.command == "rabbitmqctl":
-        assert_sees(finding, own_broker, run(finding, own_broker.url, shlex.join(own_broker.rabbitmqctl_command())))
+        command = shlex.join(own_broker.rabbitmqctl_command())
+        assert_sees(finding, own_broker, run(finding, own_broker.url, command, within=_ENDS_WITH_COMMANDS))
         return
     with kills(own_broker, tmp_path) as (command, serve), ThreadPoolExecutor(1) as pool:
         for _ in range(_ATTEMPTS):
-            ended = pool.submit(run, finding, own_broker.url, command, within=_ENDS_WITH_A_RESTART)
+            ended = pool.submit(run, finding, own_broker.url, command, within=_ENDS_WITH_COMMANDS)
             while not ended.done():
                 serve()
             own_broker.wait_until_ready(lambda _: None)
