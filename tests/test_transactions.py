@@ -11,17 +11,17 @@ from fixtures.vocabulary import QueueType, Scene, claim, numbered, queue_types
 @claim("transactions.nothing-before-the-commit")
 @queue_types
 def test_nothing_is_there_before_the_commit(scene: Scene, queue_type: QueueType) -> None:
-    """Three messages are ready when the commit is answered, and none before."""
+    """Message 4 is published by another one after the three and before their commit, and comes before them."""
     queue = scene.queue(queue_type)
     scene.sender.begin()
     queue.publish(*numbered(3), confirm=False)
+    scene.sender.settle()
+    scene.publisher("another one").publish(queue, "no 4 meanwhile")
 
-    before = queue.ready
     scene.sender.commit()
 
-    assert before == 0
     late = queue.drain()
-    assert late.numbers == [1, 2, 3]
+    assert late.numbers == [4, 1, 2, 3]
 
 
 @claim("transactions.rollback-takes-back")
