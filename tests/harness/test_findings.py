@@ -32,7 +32,8 @@ NEWEST = "4.3"
 
 #: Seconds in which a script ends that runs no command, and one that does: a restart, or rabbitmqctl several times.
 _ENDS, _ENDS_WITH_COMMANDS = 60, 150
-#: A busy machine may be too slow to kill a node half a second after something.
+#: A busy machine may be too slow to kill a node half a second after something; and what a client has sent and left
+#: behind, when it hangs up during an alarm, is now and then lost with its socket.
 _ATTEMPTS = 3
 
 
