@@ -32,7 +32,8 @@ NEWEST = "4.3"
 
 #: Seconds in which a script ends that runs no command, and one that does: a restart, or rabbitmqctl several times.
 _ENDS, _ENDS_WITH_COMMANDS = 60, 150
-#: A busy machine may be too slow to kill a node half a second after something.
+#: A busy machine may be too slow to kill a node half a second after something; and what a client has sent and left
+#: behind, when it hangs up during an alarm, is now and then lost with its socket.
 _ATTEMPTS = 3
 
 
@@ -273,19 +274,16 @@ def test_script_with_a_node_of_its_own_sees_what_its_page_says(
     finding: Finding, begun: Scripts, own_broker: Broker, tmp_path: Path
 ) -> None:
     """It is handed a shell command that runs rabbitmqctl, or one that kills the node."""
-    if finding.command == "rabbitmqctl":
-        command = shlex.join(own_broker.rabbitmqctl_command())
-        assert_sees(finding, own_broker, run(finding, own_broker.url, command, within=_ENDS_WITH_COMMANDS))
-        return
-    with kills(own_broker, tmp_path) as (command, serve), ThreadPoolExecutor(1) as pool:
+    with kills(own_broker, tmp_path) as (kill, serve), ThreadPoolExecutor(1) as pool:
+        command = kill if finding.command == "kill" else shlex.join(own_broker.rabbitmqctl_command())
         for _ in range(_ATTEMPTS):
-            ended = pool.submit(run, finding, own_broker.url, command, within=_ENDS_WITH_COMMANDS)
-            while not ended.done():
+            running = pool.submit(run, finding, own_broker.url, command, within=_ENDS_WITH_COMMANDS)
+            while not running.done():
                 serve()
             own_broker.wait_until_ready(lambda _: None)
-            if ended.result().code == min(finding.on(own_broker)):
+            if (ended := running.result()).code in (0, None) or 0 not in finding.on(own_broker):
                 break
-    assert_sees(finding, own_broker, ended.result())
+    assert_sees(finding, own_broker, ended)
 
 
 @pytest.mark.slow
