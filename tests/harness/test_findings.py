@@ -32,8 +32,8 @@ NEWEST = "4.3"
 
 #: Seconds in which a script ends that runs no command, and one that does: a restart, or rabbitmqctl several times.
 _ENDS, _ENDS_WITH_COMMANDS = 60, 150
-#: A busy machine may be too slow to kill a node half a second after something; and what a client has sent and left
-#: behind, when it hangs up during an alarm, is now and then lost with its socket.
+#: A page says what can be seen: once is enough. A busy machine may be too slow to kill a node half a second after
+#: something, or to read what a client has sent before that hangs up.
 _ATTEMPTS = 3
 
 
