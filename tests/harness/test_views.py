@@ -8,6 +8,7 @@ import pytest
 from fixtures.brokers import Broker
 from fixtures.ledger.event import LongBody, body_of
 from fixtures.ledger.ledger import from_json, to_json
+from fixtures.ledger.receiving import Got
 from fixtures.ledger.views import observed, views
 from fixtures.report.results import Case
 from tests.harness.conftest import Project
@@ -50,6 +51,17 @@ def round_robin(case: Case) -> bool:
 def in_pairs(case: Case) -> bool:
     """Another claim, which this broker does not keep: messages are dealt two at a time."""
     return views(case.ledger)["first"].numbers[:3] == [1, 2, 5]
+
+
+def test_of_very_many_messages_the_first_and_the_last_are_named() -> None:
+    """A sentence stays one that somebody reads."""
+    got = next(event for event in LEDGER if isinstance(event, Got))
+
+    said = observed([got] * 1000)
+
+    assert said.startswith("idle got 1, 1, ")
+    assert "1, … 950 more …, 1" in said
+    assert len(said) < 200
 
 
 @pytest.mark.parametrize(("judge", "verdict"), [(round_robin, True), (in_pairs, False)])
