@@ -137,7 +137,7 @@ def one_gives_up(scene: Scene, queue_type: QueueType) -> Generator[None, None, Q
 @queue_types
 @after_alarm(one_gives_up)
 def test_a_message_that_was_given_up_comes_after_all(scene: Scene, arranged: Queue) -> None:
-    """Its sender has closed his connection without a confirm; after the alarm it is delivered."""
+    """Its sender has closed his connection without waiting for a confirm; after the alarm it is delivered."""
     receiver = scene.receiver("receiver", arranged)
 
     scene.wait_for_deliveries(1)

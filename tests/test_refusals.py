@@ -11,6 +11,7 @@ from pika import frame, spec
 
 from fixtures.vocabulary import (
     Closed,
+    Confirmed,
     Queue,
     QueueType,
     Receiver,
@@ -289,3 +290,35 @@ def test_who_has_no_permission_cannot_look(scene: Scene) -> None:
     refused = refusal(lambda: stranger.ask(spec.Queue.Declare(queue=queue.name, passive=True), spec.Queue.DeclareOk))
 
     assert refused == Closed("channel", 403)
+
+
+@claim("refusals.transient-queues-where-denied")
+def test_a_queue_that_is_neither_durable_nor_exclusive_is_denied(scene: Scene) -> None:
+    """541 on the connection of whoever declares it."""
+    visitor = scene.visitor("visitor")
+
+    declared = spec.Queue.Declare(queue=scene.undeclared_queue().name, durable=False), spec.Queue.DeclareOk
+
+    assert refusal(lambda: visitor.ask(*declared)) == Closed("connection", 541)
+
+
+@claim("refusals.exclusive-queues-where-denied")
+@pytest.mark.parametrize("durable", [False, True])
+def test_an_exclusive_queue_is_not_denied(scene: Scene, durable: bool) -> None:
+    """It can be declared."""
+    visitor = scene.visitor("visitor")
+
+    queue = scene.undeclared_queue().name
+    declared = spec.Queue.Declare(queue=queue, durable=durable, exclusive=True), spec.Queue.DeclareOk
+
+    assert refusal(lambda: visitor.ask(*declared)) is None
+
+
+@claim("refusals.as-large-as-is-allowed")
+def test_a_message_may_be_as_large_as_is_allowed(scene: Scene) -> None:
+    """1024 bytes are confirmed, with a header of 500 more, and 1025 close the channel."""
+    queue = scene.queue()
+
+    outcomes = [queue.try_publish(b"x" * size, headers={"more": "x" * 500}) for size in (1024, 1025)]
+
+    assert outcomes == [[Confirmed()], [Closed("channel", 406)]]

@@ -257,6 +257,25 @@ def test_claims_with_the_same_settings_share_one_more_broker(project: Project, t
     }
 
 
+def test_settings_that_a_version_does_not_know_are_not_tried(project: Project, target_name: str) -> None:
+    """Whether such a claim applies is asked of the broker without them; one with them would not start."""
+    unknown = CONF.replace("heartbeat = 33", "no.such.setting = 33") + NEED.format(when="version >= 99")
+    project.catalogue(CATALOGUE + OTHER + unknown)
+    project.tests(
+        '@claim("chapter.other")\ndef test_other(scene): Path("ran").touch()\n'
+        '@claim("chapter.claim")\ndef test_claim(scene): pass\n'
+    )
+
+    run = project.run("--rabbitmq", target_name, "--claims-strict")
+
+    assert run.code == 0, run.output
+    assert [(case.claim, case.verdict, case.expected) for case in project.results.cases] == [
+        ("chapter.other", "not applicable", "not applicable"),
+        ("chapter.claim", "holds", "holds"),
+    ]
+    assert not (project.folder / "ran").exists()
+
+
 def test_claim_that_needs_settings_does_not_apply_to_somebody_elses_broker(project: Project, broker: Broker) -> None:
     """Nobody changes its settings, and that is as expected."""
     project.catalogue(CATALOGUE + CONF)
