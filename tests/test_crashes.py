@@ -242,18 +242,18 @@ def test_a_kill_counts_as_a_failed_delivery(arranged: Queue) -> None:
 # What was declared, deleted and purged.
 
 
-def declared_at_the_last_moment(scene: Scene) -> Generator[None, None, tuple[Exchange, Queue]]:
-    yield  # the kill comes right after this
+def declared_in_time(scene: Scene) -> Generator[None, None, tuple[Exchange, Queue]]:
     exchange, queue = scene.exchange("fanout"), scene.queue("classic")
     queue.bind(exchange)
+    yield  # the kill comes right after this
     exchange.publish("no 1 was there before")
     yield  # and now the node is frozen
     return exchange, queue
 
 
 @claim("crashes.declared-is-there")
-@after_restart(declared_at_the_last_moment, Restart.KILL)
-def test_what_was_declared_in_the_instant_before_is_there(arranged: tuple[Exchange, Queue]) -> None:
+@after_restart(declared_in_time, Restart.KILL)
+def test_what_was_declared_in_time_is_there(arranged: tuple[Exchange, Queue]) -> None:
     """An exchange, a classic queue that is bound to it, and the message that it has confirmed."""
     exchange, queue = arranged
 
@@ -263,20 +263,18 @@ def test_what_was_declared_in_the_instant_before_is_there(arranged: tuple[Exchan
     assert queue.drain().numbers == [1, 2]
 
 
-def deleted_at_the_last_moment(scene: Scene, queue_type: QueueType) -> Generator[None, None, Queue]:
+def deleted_in_time(scene: Scene, queue_type: QueueType) -> Queue:
     queue = scene.queue(queue_type)
     queue.publish(*numbered(3))
-    yield  # the kill comes right after this
     queue.delete()
-    yield  # and now the node is frozen
     return queue
 
 
 @claim("crashes.deleted-stays-deleted")
 @queue_types
-@after_restart(deleted_at_the_last_moment, Restart.KILL)
+@after_restart(deleted_in_time, Restart.KILL)
 def test_a_deleted_queue_stays_deleted(arranged: Queue) -> None:
-    """It was deleted in the instant before, with three messages."""
+    """It was deleted some seconds before, with three messages."""
     assert not arranged.exists
 
 
