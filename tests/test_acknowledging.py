@@ -3,12 +3,25 @@
 From RabbitMQ's pages on acknowledgements and on order. A second receiver shows what comes back, and in which order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from functools import partial
 
 import pytest
 from pika import spec
 
-from fixtures.vocabulary import Closed, Queue, QueueType, Receiver, Scene, claim, numbered, queue_types, refusal
+from fixtures.vocabulary import (
+    Closed,
+    NotEstablished,
+    Queue,
+    QueueType,
+    Receiver,
+    Scene,
+    after_time,
+    claim,
+    numbered,
+    queue_types,
+    refusal,
+)
 
 
 def holds(scene: Scene, queue: Queue, count: int) -> Receiver:
@@ -206,6 +219,61 @@ def test_a_message_is_marked_when_it_comes_again(scene: Scene, queue_type: Queue
     receiver.get()
 
     assert [delivery.redelivered for delivery in receiver.deliveries] == [False, True]
+
+
+# To a receiver that does not read, without acknowledgements.
+
+#: At a time so many messages of half a megabyte, which fill the buffers on the way, and small ones behind them: a
+#: classic queue sends some hundred messages more.
+LARGE, SMALL = 40, 500
+
+
+#: So many times are certainly too much for all buffers on the way.
+TOO_MUCH = 5
+
+
+def hangs(scene: Scene, queue_type: QueueType) -> Generator[None, None, tuple[Queue, Receiver, int]]:
+    """A receiver that reads nothing, and messages for it, more whenever none is left; how often there were some."""
+    queue = scene.queue(queue_type)
+    receiver = scene.receiver("hangs", queue, auto_ack=True)
+    receiver.hang()
+    times = 0
+    for _ in range(8):
+        if not times or (queue_type == "classic" and times < TOO_MUCH and not queue.ready):
+            bodies = numbered(LARGE + SMALL, start=times * (LARGE + SMALL) + 1)
+            queue.publish(*(body.ljust(500_000) for body in bodies[:LARGE]), *bodies[LARGE:], confirm=False)
+            times += 1
+        yield
+    return queue, receiver, times
+
+
+@claim("acknowledging.classic-queues-stop-at-a-full-socket")
+@after_time(partial(hangs, queue_type="classic"))
+def test_a_classic_queue_stops_at_a_full_socket(arranged: tuple[Queue, Receiver, int]) -> None:
+    """After some seconds it still has the last ones of its messages, and keeps them when the receiver crashes."""
+    queue, receiver, times = arranged
+    receiver.crash()
+
+    late = queue.drain()
+
+    if not late.numbers and times < TOO_MUCH:
+        raise NotEstablished(f"the buffers on the way hold all that was published: {times * LARGE} messages of 500 kB")
+    last = times * (LARGE + SMALL)
+    assert late.numbers[-1:] == [last]
+    assert late.numbers == list(range(late.numbers[0], last + 1))
+
+
+@claim("acknowledging.quorum-queues-deliver-to-a-full-socket")
+@after_time(partial(hangs, queue_type="quorum"))
+def test_a_quorum_queue_does_not_stop_at_a_full_socket(arranged: tuple[Queue, Receiver, int]) -> None:
+    """After some seconds nothing is left in it, and nothing comes back when the receiver crashes."""
+    queue, receiver, _ = arranged
+    queue.becomes_empty()
+    receiver.crash()
+
+    late = queue.drain()
+
+    assert late.numbers == []
 
 
 # What was taken by basic.get.

@@ -161,6 +161,18 @@ def test_only_quorum_queues_wait_for_the_disk(scene: Scene) -> None:
     assert of_the_classic < 50
 
 
+@claim("crashes.streams-do-not-wait-for-the-disk")
+def test_a_stream_does_not_wait_for_the_disk(scene: Scene) -> None:
+    """It has confirmed 50 messages, one after the other, and has not synced each."""
+    stream = scene.queue("stream")
+
+    syncs(scene, go_on="true")
+    stream.publish(*numbered(50))
+    of_the_stream = syncs(scene, go_on="false")
+
+    assert of_the_stream < 50
+
+
 # What was delivered, and acknowledged.
 
 

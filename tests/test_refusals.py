@@ -4,7 +4,7 @@ From RabbitMQ's pages on channels and connections, and its release notes. What n
 visitor, who has a connection of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
 from pika import frame, spec
@@ -137,6 +137,27 @@ def test_a_receiver_that_takes_too_long_is_cancelled(scene: Scene, arranged: tup
     assert (slow.settle(), other.deliveries[0].redelivered) == (None, True)
 
 
+def hold_two_for_longer_than_they_may(scene: Scene) -> Generator[None, None, list[Receiver]]:
+    """Four receivers, who take message 2 a moment after message 1: now and then the broker forgets to look again."""
+    queues = [scene.queue("quorum") for _ in range(4)]
+    how = {"x-consumer-timeout": 3000}
+    slow = [scene.receiver(f"slow {n}", queue, acks=False, arguments=how) for n, queue in enumerate(queues, 1)]
+    for body in ("no 1 takes long", "no 2 takes long too"):
+        for queue in queues:
+            queue.publish(body)
+        yield
+    return slow
+
+
+@claim("refusals.each-late-message-cancels")
+@after_time(hold_two_for_longer_than_they_may)
+def test_each_late_message_cancels_its_receiver(scene: Scene, arranged: list[Receiver]) -> None:
+    """One of the four, at least, has been cancelled twice."""
+    scene.wait_until(lambda: any(slow.cancelled == 2 for slow in arranged), "one is cancelled twice")
+
+    assert [slow.settle() for slow in arranged] == [None, None, None, None]
+
+
 @claim("refusals.timeout-on-a-classic-queue")
 def test_a_consumer_timeout_on_a_classic_queue_is_refused(scene: Scene) -> None:
     """406 on the channel of whoever wants one."""
@@ -145,6 +166,24 @@ def test_a_consumer_timeout_on_a_classic_queue_is_refused(scene: Scene) -> None:
     refused = refusal(lambda: scene.receiver("receiver", queue, arguments={"x-consumer-timeout": 60_000}))
 
     assert refused == Closed("channel", 406)
+
+
+@claim("refusals.consumer-timeout-closes-the-channel")
+def test_a_receiver_that_takes_too_long_loses_its_channel(scene: Scene) -> None:
+    """406 for those who hold messages of both queue types; the one on a channel beside them goes on."""
+    idle = scene.receiver("idle", scene.queue())
+    queues = [scene.queue("classic"), scene.queue("quorum")]
+    slow = [scene.receiver(f"slow at {queue.type}", queue, acks=False, beside=idle) for queue in queues]
+    for queue in queues:
+        queue.publish("no 1 takes long")
+
+    scene.wait_until(lambda: all(receiver.closed for receiver in slow), "the channels of both are closed")
+
+    others = [scene.receiver(f"other at {queue.type}", queue) for queue in queues]
+    scene.wait_until(lambda: all(other.numbers == [1] for other in others), "the others have got the messages")
+    assert [receiver.closed for receiver in slow] == [Closed("channel", 406), Closed("channel", 406)]
+    assert [other.deliveries[0].redelivered for other in others] == [True, True]
+    assert idle.settle() is None
 
 
 # A connection.

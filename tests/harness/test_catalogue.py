@@ -87,7 +87,9 @@ def test_claim_names_its_section_where_the_document_has_sections(tmp_path: Path)
 @pytest.mark.parametrize("line", ["heartbeat", "heartbeat = ", "# heartbeat = 33", "heartbeat = 1\\nx = 2"])
 def test_setting_that_is_no_line_of_a_configuration_is_refused(tmp_path: Path, line: str) -> None:
     """Before a broker stumbles over it."""
-    with pytest.raises(pytest.UsageError, match="is no line such as 'heartbeat = 30'"):
+    with pytest.raises(
+        pytest.UsageError, match="is no line such as 'heartbeat = 30' or '-rabbit channel_tick_interval 500'"
+    ):
         written(tmp_path, document("First", "a"), "a", more=f'conf = ["{line}"]\n')
 
 
