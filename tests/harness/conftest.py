@@ -123,7 +123,7 @@ def _is_for_the_outer_run(variable: str) -> bool:
 
     With CI, pytest's summary has every message a second time and whole.
     """
-    return variable in _PRINTING or variable.startswith(("RABBITMQ", "CLAIMS", "PYTEST", "GITHUB"))
+    return variable in _PRINTING or variable.startswith(("RABBITMQ", "UPGRADE", "CLAIMS", "PYTEST", "GITHUB"))
 
 
 class Project:

@@ -1,4 +1,4 @@
-"""What a run could leave behind: containers, processes, folders."""
+"""What a run could leave behind: containers and their volumes, processes, folders."""
 
 import tempfile
 from collections.abc import Callable
@@ -42,5 +42,7 @@ def _containers(left: Callable[[str], bool]) -> set[str]:
         daemon = container.daemon()
     except BrokerError:
         return set()
-    labelled = daemon.containers.list(all=True, filters={"label": "rabbitmq-claims.owner"}, sparse=True)
-    return {f"container {found.id}" for found in labelled if left(found.attrs["Labels"]["rabbitmq-claims.owner"])}
+    containers = daemon.containers.list(all=True, filters={"label": container._OWNER}, sparse=True)
+    volumes = daemon.volumes.list(filters={"label": container._OWNER})
+    found = {f"container {each.id}" for each in containers if left(each.attrs["Labels"][container._OWNER])}
+    return found | {f"volume {each.id}" for each in volumes if left(each.attrs["Labels"][container._OWNER])}
