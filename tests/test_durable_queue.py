@@ -205,6 +205,26 @@ def test_persistent_messages_survive(scene: Scene, arranged: Queue) -> None:
     assert late.bodies == BODIES
 
 
+def confirmed_at_the_last_moment(scene: Scene, queue_type: QueueType) -> Generator[None, None, Queue]:
+    queue = scene.queue(queue_type)
+    yield
+    queue.publish(*numbered(4), persistent=True)
+    return queue
+
+
+@claim("durable-queue.survivors-need-no-acknowledgement")
+@queue_types
+@after_restart(confirmed_at_the_last_moment)
+def test_survivors_need_no_acknowledgement(scene: Scene, arranged: Queue) -> None:
+    """Messages that were confirmed right before the restart come to a receiver that consumes with `no_ack`."""
+    refused = refusal(lambda: scene.receiver("late", arranged, auto_ack=True))
+
+    assert refused is None
+    scene.wait_for_deliveries(4)
+    [late] = scene.receivers
+    assert late.numbers == [1, 2, 3, 4]
+
+
 def transient_messages(scene: Scene, queue_type: QueueType) -> Queue:
     queue = scene.queue(queue_type)
     queue.publish(*BODIES, persistent=False)

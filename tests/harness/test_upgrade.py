@@ -56,6 +56,7 @@ def test_downgrade_is_one_clear_error(project: Project) -> None:
 
 DEVIATION = Deviation(when="version < 4.0", because="it was so before 4.0", source="nowhere")
 ANOTHER = Deviation(when="version >= 4.0", because="it is so since 4.0", source="nowhere")
+OF_UPGRADES = Deviation(when="upgraded_from < 4.0", because="it does not go over", source="nowhere")
 REFUTED = Expectation("refuted", DEVIATION)
 
 
@@ -67,6 +68,7 @@ REFUTED = Expectation("refuted", DEVIATION)
         (REFUTED, Expectation(), Expectation("either", DEVIATION)),
         (Expectation(), REFUTED, Expectation("either", DEVIATION)),
         (REFUTED, Expectation("refuted", ANOTHER), Expectation("either", ANOTHER)),
+        (Expectation(), Expectation("refuted", OF_UPGRADES), Expectation("refuted", OF_UPGRADES)),
         (
             Expectation("not applicable", not_applicable="no"),
             REFUTED,
