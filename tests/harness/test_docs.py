@@ -46,7 +46,7 @@ def test_every_published_claim_was_put_to_the_test_on_every_published_version(th
 
 
 def test_every_published_claim_was_refuted_by_the_broken_brokers_that_it_names(there: Results) -> None:
-    """By these and by no others, and in each case it is said what was observed; the newest version is what is broken."""
+    """By these and no others, and in each case it is said what was observed; the newest version is what is broken."""
     found = kills.kills(there)
     newest = there.honest().targets[-1].name
 
