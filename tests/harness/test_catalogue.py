@@ -270,3 +270,13 @@ def test_conditions_compare_versions_as_versions(when: str, applies: bool) -> No
     deviation = Deviation(when=when, because="so", source="there")
 
     assert deviation.applies({"version": Version("4.0.5"), "queue_type": "quorum"}) is applies
+
+
+@pytest.mark.parametrize(("queue_type", "says"), [("quorum", True), ("classic", False)])
+def test_boundary_of_quorum_queues_is_not_blamed_for_a_classic_one(queue_type: str, says: bool) -> None:
+    """Where nobody had tried the version, the hint names the deviations that are about the case."""
+    deviation = Deviation(when="version < 4.2 and queue_type == quorum", because="", source="", seen="4.0.5, 4.3.6")
+
+    hint = deviation.misplaced({"version": Version("4.2.1"), "queue_type": queue_type})
+
+    assert ("Nobody had tried 4.2.1" in hint) is says
