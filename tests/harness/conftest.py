@@ -34,6 +34,8 @@ source = "nowhere"
 """
 
 
+_HERE = Path(__file__).parent
+
 #: What a test asks for that boots a broker of its own.
 _BOOTS = {"target_name", "own_broker"}
 
@@ -49,16 +51,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.slow)
 
 
-#: The modules that take longest.
-_LONGEST = ["test_clean_up", "test_pages", "test_restarts", "test_sabotage"]
+#: The modules that take longest, by what their tests stand on: brokers of their own, and the run's.
+_LONGEST = ["test_clean_up", "test_restarts", "test_configured_brokers", "test_sabotage", "test_pages", "test_verdicts"]
+_LONGEST_ON_A_BROKER = ["test_injected_faults", "test_findings", "test_scene", "test_books", "test_explain"]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Fast tests first, slow ones last: what is broken shows in the first seconds.
 
-    What shares a broker stays together as it is: in the middle. Among workers it goes first, then the longest modules,
-    or one worker would still be at it when the others are done.
+    What shares a broker stays together as it is: in the middle. Among workers the claims go first, and then the longest
+    modules, or one worker would still be at it when the others are done.
     """
 
     def place(item: pytest.Item) -> int:
@@ -68,9 +71,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return 3
         return int("project" in _fixtures(item))
 
-    def place_among_workers(item: pytest.Item) -> int:
-        order = [*_LONGEST, item.path.stem]
-        return -1 if "broker" in _fixtures(item) else order.index(item.path.stem)
+    def place_among_workers(item: pytest.Item) -> tuple[int, int]:
+        name = item.path.stem
+        if item.path.parent != _HERE:
+            return 0, 0
+        if "broker" in _fixtures(item):
+            return 2, [*_LONGEST_ON_A_BROKER, name].index(name)
+        return (1, _LONGEST.index(name)) if name in _LONGEST else (3, 0)
 
     yield
     items.sort(key=place_among_workers if is_worker(config) else place)
