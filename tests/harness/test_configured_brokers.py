@@ -3,7 +3,9 @@
 import io
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +130,7 @@ DEFINITIONS = {
         },
         {"vhost": "shop", "name": "bad", "pattern": "x", "apply-to": "all", "definition": {"no-such-key": 1}},
     ],
+    "queues": [{"vhost": "shop", "name": "mine", "durable": True, "auto_delete": False, "arguments": {}}],
     "parameters": [{"vhost": "shop", "component": "shovel", "name": "moves", "value": {}}],
     "permissions": [{"user": "nobody", "vhost": "shop", "configure": ".*", "write": ".*", "read": ".*"}],
 }
@@ -154,15 +157,29 @@ def test_prefetch(scene):
         queue.publish("no 1 x")
     assert [queue.drain().bodies for queue in queues] == [["no 1 x"]] * 3
     assert scene.heartbeat_proposed() == 25
+    assert scene.somebodys_queue("mine").exists
 """
 
 
-def test_verdict_knows_whose_setting_it_was(project: Project, target_name: str, tmp_path: Path) -> None:
+@pytest.fixture
+def usual_port_taken() -> Iterator[None]:
+    """Somebody listens on 5672: it is no hindrance to a disposable broker, which has a port of its own."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # it is taken already, by a broker of this machine's or by this test of another run
+            taken.bind(("127.0.0.1", 5672))
+            taken.listen()
+        yield
+
+
+def test_verdict_knows_whose_setting_it_was(
+    project: Project, target_name: str, tmp_path: Path, usual_port_taken: None
+) -> None:
     """A policy that decides over a claim is the reason; where none is known to, it is shown, and the run is red.
 
     Also: the configuration comes from a pipe and is gone when a worker boots the broker; the restart is proved although
     the node is not to log; the suite's own instruments say their own prefetch; the user and a part of the definitions
-    are refused.
+    are refused; it listens where it is expected, whatever the configuration says.
     """
     claim = CATALOGUE[CATALOGUE.index("[[claim]]") :]
     project.catalogue(
@@ -173,7 +190,7 @@ def test_verdict_knows_whose_setting_it_was(project: Project, target_name: str, 
     )
     project.tests(TESTS)
     conf, advanced, pipe = tmp_path / "my.conf", tmp_path / "advanced.config", tmp_path / "export.json"
-    conf.write_text("heartbeat = 25\nlog.console.level = warning\n")
+    conf.write_text("heartbeat = 25\nlog.console.level = warning\nlisteners.tcp.default = 5673\n")
     advanced.write_text("[{rabbit, [{default_consumer_prefetch, {false, 1}}]}].")
     os.mkfifo(pipe)
 
@@ -198,6 +215,7 @@ def test_verdict_knows_whose_setting_it_was(project: Project, target_name: str, 
         "yours:    your policy `short` (max-length 1, export.json)",
         "with my.conf, advanced.config, export.json",
         "- not taken over: `log.console.level` (my.conf:2): this node logs to where the suite reads it",
+        "- not taken over: `listeners.tcp.default` (my.conf:3): ",
         "- not imported: policy `bad` in `shop` (export.json): ",
         "- not imported: parameter `shovel` `moves` in `shop` (export.json): ",
         "- not imported: permission of `nobody` in `shop` (export.json): ",
