@@ -16,7 +16,6 @@ from fixtures.brokers import Broker, BrokerError, prepare
 from fixtures.brokers.disposable import DisposableBroker
 from fixtures.brokers.external import ExternalBroker
 from fixtures.brokers.local import LocalNode, _view, find_server
-from fixtures.brokers.ports import free_ports
 from fixtures.brokers.targets import parse
 from fixtures.configuration import Configuration
 from fixtures.faults import restart
@@ -40,6 +39,8 @@ KINDS = {
     "loopback": "loopback_users.guest = true\n",
     "sockets": "tcp_listen_options.nodelay = true\ntcp_listen_options.exit_on_close = false\n",
     "distribution": "distribution.listener.port_range.min = 25672\nnet_ticktime = 30\n",
+    "everywhere": "listeners.tcp.1 = 5673\nlisteners.tcp.other = 0.0.0.0:5674\nlisteners.ssl.2 = 5675\n"
+    "distribution.listener.interface = 0.0.0.0\n",
     "user": "default_user = ops\ndefault_pass = $(OPS_PASSWORD)\n",
     "vhost": "default_vhost = shop\n",
     "tags": "default_user_tags.administrator = true\n",
@@ -59,9 +60,12 @@ KINDS = {
     "management": "management.tcp.port = 15672\nmanagement.tcp.ip = 0.0.0.0\nmanagement.rates_mode = none\n",
     "mqtt": "mqtt.listeners.tcp.default = 1883\nmqtt.exchange = amq.topic\nmqtt.prefetch = 10\n",
     "prometheus": "prometheus.tcp.port = 15692\nprometheus.path = /metrics\n",
+    "stomp": "stomp.default_user = guest\n",
     "streams": "stream.listeners.tcp.1 = 5552\nstream.initial_credits = 50000\n",
     "windows": "handshake_timeout = 15000\r\nqueue_index_embed_msgs_below = 4096\r\n",
 }
+#: And what opens ports to the whole machine in Erlang's own words.
+ADVANCED = '[{rabbit, [{tcp_listeners, [{"0.0.0.0", 5676}]}]}, {kernel, [{inet_dist_use_interface, {0,0,0,0}}]}].'
 #: What must be seen of them: settings of the application `rabbit`, as Erlang prints them.
 SEEN = {
     "cluster_partition_handling": "pause_minority",
@@ -98,15 +102,33 @@ def written(folder: Path, **files: str) -> list[Path]:
     return [folder]
 
 
-def test_configurations_of_all_kinds_start(booted: Callable[..., Broker], tmp_path: Path) -> None:
-    """What decides over messages reaches the node; what is for another machine is named, and keeps nobody out."""
+@pytest.fixture(scope="module")
+def of_all_kinds(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
+    """The configuration of all kinds, in a folder with a name of its own."""
+    files = written(tmp_path_factory.mktemp("configuration") / "grün", **KINDS, **{"advanced.config": ADVANCED})
     environment = {"OPS_PASSWORD": "correct horse", "LC_ALL": "C"}
+    return Configuration.read(files, [files[0] / "advanced.config"], [], environment=environment)
 
-    broker = booted(Configuration.read(written(tmp_path / "grün", **KINDS), [], [], environment=environment))
 
+@pytest.fixture(scope="module")
+def configured(pytestconfig: pytest.Config, of_all_kinds: Configuration) -> Iterator[DisposableBroker]:
+    """A broker of the run's target with it."""
+    options = run_of(pytestconfig).options
+    broker = prepare(options.targets[0], replace(options.settings, configuration=of_all_kinds), lambda _: None)
+    if not isinstance(broker, DisposableBroker):
+        pytest.skip("somebody else's broker has a configuration of its own")
+    try:
+        broker.start(lambda _: None)
+        yield broker
+    finally:
+        broker.close()
+
+
+def test_configurations_of_all_kinds_start(configured: Broker) -> None:
+    """What decides over messages reaches the node; what is for another machine is named, and keeps nobody out."""
     asked = f"[element(2, application:get_env(rabbit, S)) || S <- [{', '.join(SEEN)}]]."
-    assert "".join(broker.rabbitmqctl("eval", asked).split()) == f"[{','.join(SEEN.values())}]"
-    left_out = {note.split("`")[1] for note in broker.notes if note.startswith("not taken over: ")}
+    assert "".join(configured.rabbitmqctl("eval", asked).split()) == f"[{','.join(SEEN.values())}]"
+    left_out = {note.split("`")[1] for note in configured.notes if note.startswith("not taken over: ")}
     assert left_out >= {
         line.partition(" ")[0]
         for name in ("listeners", "tls", "external", "ldap", "proxy", "quiet", "files", "elsewhere")
@@ -372,27 +394,15 @@ def test_broker_that_is_no_rabbitmq(project: Project, image: Callable[[str], str
 
 
 @pytest.fixture
-def node(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[LocalNode]:
+def node(configured: DisposableBroker, of_all_kinds: Configuration) -> Iterator[LocalNode]:
     """A private node whose configuration opens ports to the whole machine, for itself and for its plugins."""
+    if isinstance(configured.node, LocalNode):
+        yield configured.node
+        return
     scripts = find_server()
     if scripts is None:
         pytest.skip("no rabbitmq-server is installed")
-    first, second, third, fourth, fifth, sixth, seventh = free_ports(7)
-    (tmp_path / "more.conf").write_text(
-        f"listeners.tcp.2 = {first}\nlisteners.ssl.2 = {second}\ndistribution.listener.interface = 0.0.0.0\n"
-    )
-    (tmp_path / "my.conf").write_text(
-        f"loopback_users = none\nlisteners.tcp.1 = {third}\nlisteners.tcp.other = 0.0.0.0:{fourth}\n"
-        f"listeners.ssl.default = {fifth}\ninclude more.conf\nmanagement.tcp.port = {sixth}\n"
-        "management.rates_mode = none\nmqtt.exchange = amq.topic\nstream.initial_credits = 50000\n"
-        "prometheus.path = /metrics\nstomp.default_user = guest\n"
-    )
-    (tmp_path / "advanced.config").write_text(
-        f'[{{rabbit, [{{tcp_listeners, [{{"0.0.0.0", {seventh}}}]}}]}},'
-        " {kernel, [{inet_dist_use_interface, {0,0,0,0}}]}]."
-    )
-    configuration = Configuration.read([tmp_path / "my.conf"], [tmp_path / "advanced.config"], [])
-    settings = replace(run_of(pytestconfig).options.settings, configuration=configuration)
+    settings = replace(configured.settings, configuration=of_all_kinds)
     node = LocalNode(settings, scripts)
     broker = DisposableBroker(settings, node)
     try:
@@ -414,7 +424,7 @@ def test_a_private_node_listens_on_loopback_only(node: LocalNode) -> None:
     }
 
     assert node.taken_over.plugins == (
-        "rabbitmq_management", "rabbitmq_mqtt", "rabbitmq_stream", "rabbitmq_prometheus", "rabbitmq_stomp"
+        "rabbitmq_management", "rabbitmq_mqtt", "rabbitmq_prometheus", "rabbitmq_stomp", "rabbitmq_stream"
     )  # fmt: skip
     assert {name for name, _ in listening} == {"epmd", "beam.smp"}
     assert {address for _, address in listening} <= {"127.0.0.1", "::1"}
