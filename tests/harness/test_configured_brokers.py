@@ -16,6 +16,7 @@ from fixtures.brokers import Broker, BrokerError, prepare
 from fixtures.brokers.disposable import DisposableBroker
 from fixtures.brokers.external import ExternalBroker
 from fixtures.brokers.local import LocalNode, _view, find_server
+from fixtures.brokers.node import DisposableNode
 from fixtures.brokers.targets import parse
 from fixtures.configuration import Configuration
 from fixtures.faults import restart
@@ -246,30 +247,54 @@ def test_verdict_knows_whose_setting_it_was(
         assert words in " ".join(output.split()) or words in output, output
 
 
-# What keeps everything from being put to the test is one clear error, at once.
+# What keeps everything from being put to the test is one clear error, at once. It is met behind the boot: of the broker
+# that has booted already.
+
+
+def set_up_again(broker: DisposableBroker, vhost: str) -> None:
+    """What follows a boot, as if it had been one to test this virtual host."""
+    configuration = replace(broker.settings.configuration, vhost=vhost)
+    node = broker.node
+    assert isinstance(node, DisposableNode)
+    DisposableBroker(replace(broker.settings, configuration=configuration), node).set_up(lambda _: None)
 
 
 @pytest.mark.parametrize(
-    ("conf", "words"),
+    ("setting", "values", "words"),
     [
         (
-            "disk_free_limit.absolute = 50000GB",
-            ["blocks publishers from the start", "low on disk", "50000GB` (my.conf:1)"],
+            "rabbit_disk_monitor:set_disk_free_limit({}), rabbit_alarm:get_alarms().",
+            ("50000000000000000", "1000000"),  # bytes
+            ["blocks publishers from the start", "low on disk", "1MB` (disk.conf:1)"],
         ),
-        ("channel_max = 1", ["it allows 1 channel(s) on a connection", "claims need"]),
+        (
+            "application:set_env(rabbit, channel_max, {}).",
+            ("1", "128"),
+            ["it allows 1 channel(s) on a connection", "claims need"],
+        ),
     ],
+    ids=["alarm", "channels"],
 )
-def test_configuration_with_which_nothing_can_be_tested(
-    booted: Callable[..., Broker], tmp_path: Path, conf: str, words: list[str]
+def test_broker_on_which_nothing_can_be_tested(
+    configured: DisposableBroker, setting: str, values: tuple[str, str], words: list[str]
 ) -> None:
-    """It says which setting, and what it does."""
-    configuration = Configuration.read(written(tmp_path / "conf.d", my=conf), [], [])
-
-    with pytest.raises(BrokerError) as error:
-        booted(configuration)
+    """It says why; of an alarm, which of the user's settings it may come from."""
+    bad, usual = values
+    configured.rabbitmqctl("eval", setting.format(bad))
+    try:
+        with pytest.raises(BrokerError) as error:
+            set_up_again(configured, "shop")
+    finally:
+        configured.rabbitmqctl("eval", setting.format(usual))
 
     for word in words:
         assert word in str(error.value)
+
+
+def test_virtual_host_that_is_not_there(configured: DisposableBroker) -> None:
+    """Those that are there are named."""
+    with pytest.raises(BrokerError, match=r"no virtual host 'shoop'; there are: .*shop"):
+        set_up_again(configured, "shoop")
 
 
 def test_limit_of_connections_says_what_the_run_needs(broker: Broker) -> None:
@@ -284,14 +309,6 @@ def test_limit_of_connections_says_what_the_run_needs(broker: Broker) -> None:
             limited.connect("one too many")
     finally:
         scene.close()
-
-
-def test_virtual_host_that_is_not_there(booted: Callable[..., Broker], tmp_path: Path) -> None:
-    """Those that are there are named."""
-    (tmp_path / "export.json").write_text('{"vhosts": [{"name": "shop"}]}')
-
-    with pytest.raises(BrokerError, match=r"no virtual host 'shoop'; there are: .*shop"):
-        booted(Configuration.read([], [], [tmp_path / "export.json"], vhost="shoop"))
 
 
 # Images.
