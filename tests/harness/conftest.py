@@ -52,8 +52,24 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 #: The modules that take longest, by what their tests stand on: brokers of their own, and the run's.
-_LONGEST = ["test_clean_up", "test_restarts", "test_configured_brokers", "test_sabotage", "test_pages", "test_verdicts"]
-_LONGEST_ON_A_BROKER = ["test_injected_faults", "test_findings", "test_scene", "test_books", "test_explain"]
+_LONGEST = [
+    "test_clean_up",
+    "test_restarts",
+    "test_pages",
+    "test_sabotage",
+    "test_configured_brokers",
+    "test_two_runs",
+    "test_verdicts",
+]
+_LONGEST_ON_A_BROKER = [
+    "test_injected_faults",
+    "test_findings",
+    "test_scene",
+    "test_timeouts",
+    "test_hostile_brokers",
+    "test_terminal",
+    "test_results",
+]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -99,18 +99,29 @@ def test_nothing_is_left_of_workers(project: Project, target_name: str, ends: si
     wait_until(lambda: not project.left(), "nothing is left", within=20, instead=lambda: str(project.left()))
 
 
+#: Has a worker write down what has ended it and clear nothing away. Whoever kills it waits for that.
+HANGS = """
+import time
+from pathlib import Path
+import pytest, xdist.workermanage
+from fixtures.housekeeping.waiting import wait_until
+
+xdist.workermanage.NodeManager.EXIT_TIMEOUT = 1  # it is ten seconds, which nobody needs to wait for here
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workerinput"):
+        Path("ended").write_text(str(session.shouldstop))
+        Path("ended").rename("ended-by")
+        time.sleep(60)
+    wait_until(Path("ended-by").exists, "the worker is told to end", within=30)
+"""
+
+
 def test_nothing_is_left_of_a_worker_that_is_killed(project: Project, target_name: str) -> None:
     """SIGTERM is handed on; one that then takes too long to clear away is killed by pytest-xdist."""
     project.tests(TESTS)
-    project.plugin(
-        "import pytest, time, xdist.workermanage\n"
-        "from pathlib import Path\n"
-        "xdist.workermanage.NodeManager.EXIT_TIMEOUT = 1  # it is ten seconds, which nobody needs to wait for here\n"
-        "@pytest.hookimpl(tryfirst=True)\ndef pytest_sessionfinish(session):\n"
-        "    if hasattr(session.config, 'workerinput'):\n"
-        "        Path('ended-by').write_text(str(session.shouldstop))\n"
-        "        time.sleep(60)\n"
-    )
+    project.plugin(HANGS)
 
     with project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim") as run:
         wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
