@@ -154,7 +154,8 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.started: list[subprocess.Popen[str]] = []
+        self._started: list[forked.Started] = []
+        self._anew: list[subprocess.Popen[str]] = []
         (folder / "claims").mkdir(parents=True)
         (folder / "tests").mkdir()
         (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\nclaims_report = "report"\n')
@@ -192,8 +193,14 @@ class Project:
         }
         return inherited | {"PYTHONPATH": str(PROJECT), leftovers.MARK: str(self.folder)}
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """Start pytest on the project."""
+    def start(self, *arguments: str, **environment: str) -> forked.Started:
+        """Start pytest on the project, in a process of its own."""
+        started = forked.Started(self.folder, [*_BARE, *arguments], self._environment() | environment)
+        self._started.append(started)
+        return started
+
+    def start_anew(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """The same from the beginning, where that is asked: Python starts, too, which takes a second."""
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *_BARE, *arguments],
             cwd=self.folder,
@@ -205,7 +212,7 @@ class Project:
             # A shell ignores Ctrl-C for what it runs in the background, these tests perhaps.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        self.started.append(process)
+        self._anew.append(process)
         return process
 
     @property
@@ -214,22 +221,24 @@ class Project:
         return results.read(self.folder / "report")
 
     def left(self) -> set[str]:
-        """What its runs have left on this machine."""
+        """What its runs have left on this machine, but for processes that were forked: `Started` knows of those."""
         return leftovers.of_runs(str(self.folder), [int(pid) for pid in self._pids.read_text().split()])
 
     def end(self) -> None:
         """End what still runs, because the test that started it has failed or was ended itself."""
-        for process in self.started:
+        for started in self._started:
+            started.end()
+        for process in self._anew:
             if process.poll() is None:
                 process.terminate()
                 process.communicate(timeout=60)
 
     def run(self, *arguments: str, **environment: str) -> Run:
-        """Run pytest on the project in a process of its own, to its end: as `start` does, but quicker."""
-        code, output, error = forked.run(
-            self.folder, [*_BARE, *arguments], self._environment() | environment, within=120
-        )
-        return Run(code, output + error, error)
+        """Run pytest on the project to its end."""
+        started = self.start(*arguments, **environment)
+        output, error = started.communicate(120)
+        assert started.returncode is not None
+        return Run(started.returncode, output + error, error)
 
 
 @pytest.fixture(scope="session")

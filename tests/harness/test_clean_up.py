@@ -15,6 +15,7 @@ import pytest
 from fixtures.brokers import Broker
 from fixtures.housekeeping.waiting import wait_until
 from tests.harness.conftest import Project
+from tests.harness.forked import Started
 
 #: A claim's test and an arrangement for a kill, each of which says where the run is and then waits to be ended.
 TESTS = """
@@ -59,13 +60,12 @@ def test_nothing_is_left(project: Project, target_name: str, during: str, ends: 
     selected = ["-k", f"test_{during}"] if during != "boot" else []
     run = project.start("--rabbitmq", target_name, *selected)
 
-    with run:
-        if during == "boot":
-            wait_until(lambda: len(project.left()) > 1, "the run has begun to boot a broker", within=30)
-        else:
-            wait_until(lambda: _reached(project.folder / during, run), f"the run is at its {during}", within=120)
-        os.kill(run.pid, ends)
-        output, _ = run.communicate(timeout=60)
+    if during == "boot":
+        wait_until(lambda: bool(project.left()), "the run has begun to boot a broker", within=30)
+    else:
+        wait_until(lambda: _reached(project.folder / during, run), f"the run is at its {during}", within=120)
+    os.kill(run.pid, ends)
+    output, _ = run.communicate(timeout=60)
 
     if ends is signal.SIGKILL:
         assert project.left()
@@ -89,10 +89,10 @@ def test_nothing_is_left_of_workers(project: Project, target_name: str, ends: si
     """The same with pytest-xdist, when only the controlling process is told."""
     project.tests(TESTS)
 
-    with project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim") as run:
-        wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
-        os.kill(run.pid, ends)
-        run.communicate(timeout=60)
+    run = project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim")
+    wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
+    os.kill(run.pid, ends)
+    run.communicate(timeout=60)
 
     if ends is signal.SIGKILL:
         _start_next(project, target_name)
@@ -123,11 +123,11 @@ def test_nothing_is_left_of_a_worker_that_is_killed(project: Project, target_nam
     project.tests(TESTS)
     project.plugin(HANGS)
 
-    with project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim") as run:
-        wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
-        assert len(project.left()) > 1
-        os.kill(run.pid, signal.SIGTERM)
-        output, _ = run.communicate(timeout=60)
+    run = project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim")
+    wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
+    assert len(project.left()) > 1
+    os.kill(run.pid, signal.SIGTERM)
+    output, _ = run.communicate(timeout=60)
 
     assert run.returncode == 143, output
     # Without it, execnet would interrupt the worker after some seconds.
@@ -301,7 +301,7 @@ def test_nothing_is_left_at_a_random_moment(
     """Nothing is left, what had finished is in the results, and the next run is as clean as the first."""
     _prepare(project)
 
-    with project.start("--rabbitmq", target_name) as run:
+    with project.start_anew("--rabbitmq", target_name) as run:
         try:
             output = "".join(run.communicate(timeout=moment.share * seconds))
         except subprocess.TimeoutExpired:
@@ -382,6 +382,6 @@ def _assert_results_are_whole(project: Project) -> None:
         assert page.read_text().rstrip().endswith("</html>"), page
 
 
-def _reached(mark: Path, run: "subprocess.Popen[str]") -> bool:
-    assert run.poll() is None, run.communicate()[0]
+def _reached(mark: Path, run: Started) -> bool:
+    assert run.returncode is None, run.communicate(0)[0]
     return mark.exists()

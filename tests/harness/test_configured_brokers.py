@@ -217,14 +217,14 @@ def test_verdict_knows_whose_setting_it_was(
     advanced.write_text("[{rabbit, [{default_consumer_prefetch, {false, 1}}]}].")
     os.mkfifo(pipe)
 
-    with project.start(
+    run = project.start(
         "--rabbitmq", target_name, f"--rabbitmq-conf={conf}", f"--rabbitmq-definitions={pipe}",
         f"--rabbitmq-advanced={advanced}", "--rabbitmq-vhost=shop", "-n", "1",
-    ) as process:  # fmt: skip
-        pipe.write_text(json.dumps(DEFINITIONS))  # which is read last
-        for file in (conf, advanced, pipe):
-            file.unlink()
-        output, error = process.communicate(timeout=120)
+    )  # fmt: skip
+    pipe.write_text(json.dumps(DEFINITIONS))  # which is read last
+    for file in (conf, advanced, pipe):
+        file.unlink()
+    output, error = run.communicate(timeout=120)
 
     verdicts = {case.case: (case.verdict, case.as_expected) for case in project.results.cases}
     assert verdicts == {
