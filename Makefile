@@ -28,7 +28,7 @@ claims: broker ## put every claim to the test
 	@$(RUN) pytest $(CLAIMS) --claims-report=$(REPORT) $(ARGS)
 
 test: lint broker ## everything: lint, the suite's own tests, every claim
-	@$(RUN) pytest tests -n 3 $(ARGS)
+	@$(RUN) pytest tests -n 4 $(ARGS)
 
 sabotage: broker ## put the claims to the test on brokers that are broken on purpose (SABOTAGE="must" or names, default all)
 	@$(RUN) pytest $(CLAIMS) $(addprefix --sabotage=,$(SABOTAGE)) \

@@ -34,6 +34,8 @@ source = "nowhere"
 """
 
 
+_HERE = Path(__file__).parent
+
 #: What a test asks for that boots a broker of its own.
 _BOOTS = {"target_name", "own_broker"}
 
@@ -49,16 +51,33 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.slow)
 
 
-#: The modules that take longest.
-_LONGEST = ["test_clean_up", "test_pages", "test_restarts", "test_sabotage"]
+#: The modules that take longest, by what their tests stand on: brokers of their own, and the run's.
+_LONGEST = [
+    "test_clean_up",
+    "test_restarts",
+    "test_pages",
+    "test_sabotage",
+    "test_configured_brokers",
+    "test_two_runs",
+    "test_verdicts",
+]
+_LONGEST_ON_A_BROKER = [
+    "test_injected_faults",
+    "test_findings",
+    "test_scene",
+    "test_timeouts",
+    "test_hostile_brokers",
+    "test_terminal",
+    "test_results",
+]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Fast tests first, slow ones last: what is broken shows in the first seconds.
 
-    What shares a broker stays together as it is: in the middle. Among workers it goes first, then the longest modules,
-    or one worker would still be at it when the others are done.
+    What shares a broker stays together as it is: in the middle. Among workers the claims go first, and then the longest
+    modules, or one worker would still be at it when the others are done.
     """
 
     def place(item: pytest.Item) -> int:
@@ -68,9 +87,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return 3
         return int("project" in _fixtures(item))
 
-    def place_among_workers(item: pytest.Item) -> int:
-        order = [*_LONGEST, item.path.stem]
-        return -1 if "broker" in _fixtures(item) else order.index(item.path.stem)
+    def place_among_workers(item: pytest.Item) -> tuple[int, int]:
+        name = item.path.stem
+        if item.path.parent != _HERE:
+            return 0, 0
+        if "broker" in _fixtures(item):
+            return 2, [*_LONGEST_ON_A_BROKER, name].index(name)
+        return (1, _LONGEST.index(name)) if name in _LONGEST else (3, 0)
 
     yield
     items.sort(key=place_among_workers if is_worker(config) else place)
@@ -131,7 +154,8 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.started: list[subprocess.Popen[str]] = []
+        self._started: list[forked.Started] = []
+        self._anew: list[subprocess.Popen[str]] = []
         (folder / "claims").mkdir(parents=True)
         (folder / "tests").mkdir()
         (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\nclaims_report = "report"\n')
@@ -169,8 +193,14 @@ class Project:
         }
         return inherited | {"PYTHONPATH": str(PROJECT), leftovers.MARK: str(self.folder)}
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """Start pytest on the project."""
+    def start(self, *arguments: str, **environment: str) -> forked.Started:
+        """Start pytest on the project, in a process of its own."""
+        started = forked.Started(self.folder, [*_BARE, *arguments], self._environment() | environment)
+        self._started.append(started)
+        return started
+
+    def start_anew(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """The same from the beginning, where that is asked: Python starts, too, which takes a second."""
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *_BARE, *arguments],
             cwd=self.folder,
@@ -182,7 +212,7 @@ class Project:
             # A shell ignores Ctrl-C for what it runs in the background, these tests perhaps.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        self.started.append(process)
+        self._anew.append(process)
         return process
 
     @property
@@ -191,22 +221,24 @@ class Project:
         return results.read(self.folder / "report")
 
     def left(self) -> set[str]:
-        """What its runs have left on this machine."""
+        """What its runs have left on this machine, but for processes that were forked: `Started` knows of those."""
         return leftovers.of_runs(str(self.folder), [int(pid) for pid in self._pids.read_text().split()])
 
     def end(self) -> None:
         """End what still runs, because the test that started it has failed or was ended itself."""
-        for process in self.started:
+        for started in self._started:
+            started.end()
+        for process in self._anew:
             if process.poll() is None:
                 process.terminate()
                 process.communicate(timeout=60)
 
     def run(self, *arguments: str, **environment: str) -> Run:
-        """Run pytest on the project in a process of its own, to its end: as `start` does, but quicker."""
-        code, output, error = forked.run(
-            self.folder, [*_BARE, *arguments], self._environment() | environment, within=120
-        )
-        return Run(code, output + error, error)
+        """Run pytest on the project to its end."""
+        started = self.start(*arguments, **environment)
+        output, error = started.communicate(120)
+        assert started.returncode is not None
+        return Run(started.returncode, output + error, error)
 
 
 @pytest.fixture(scope="session")

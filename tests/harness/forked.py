@@ -7,6 +7,7 @@ thread and does nothing but import (`imported.py`).
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,20 +19,47 @@ _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["tests.harness.imported"])
 
 
-def run(folder: Path, arguments: Sequence[str], environment: Mapping[str, str], within: float) -> tuple[int, str, str]:
-    """Run pytest in a folder, with no environment but this; returns its exit code, its output and its errors."""
-    with TemporaryDirectory() as kept:
-        output, error = Path(kept, "output"), Path(kept, "error")
-        process = _SERVER.Process(target=_be_pytest, args=(folder, arguments, environment, output, error))
-        process.start()
-        try:
-            process.join(within)
-            assert process.exitcode is not None, f"pytest has not ended within {within:g} s"
-            return process.exitcode, output.read_text(), error.read_text()
-        finally:
-            if process.is_alive():  # this test has failed, or is ended itself
-                process.terminate()
-                process.join(60)
+class Started:
+    """A run of pytest in a folder, with no environment but this."""
+
+    def __init__(self, folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._kept = TemporaryDirectory()
+        self._files = Path(self._kept.name, "output"), Path(self._kept.name, "error")
+        self._said: tuple[str, str] | None = None
+        self._process = _SERVER.Process(target=_be_pytest, args=(folder, arguments, environment, *self._files))
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process.pid
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, if it has ended."""
+        return self._process.exitcode
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """What it has written to its output and its errors, when it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not ended within so many seconds.
+        """
+        if self._said is None:
+            self._process.join(timeout)
+            if self._process.exitcode is None:
+                raise subprocess.TimeoutExpired("pytest", timeout)
+            output, error = self._files
+            self._said = output.read_text(), error.read_text()
+            self._kept.cleanup()
+        return self._said
+
+    def end(self) -> None:
+        """End it if it still runs: the test that started it has failed, or is ended itself."""
+        if self._process.is_alive():
+            self._process.terminate()
+        self.communicate(60)
 
 
 def _be_pytest(

@@ -1,6 +1,6 @@
-"""Imports what a run of pytest on claims needs.
+"""Imports what a run of pytest on claims needs, and gets its pages' templates ready.
 
-Pytest does it, because it wants to have imported its plugins itself.
+Pytest does the first, because it wants to have imported its plugins itself.
 """
 
 import gc
@@ -8,6 +8,7 @@ import io
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -25,6 +26,12 @@ with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             str(_CHAPTER),
         ]
     )
+
+from fixtures.report import pages  # noqa: E402 - not before pytest has it
+from tests.harness import samples  # noqa: E402
+
+with TemporaryDirectory() as _folder:
+    pages.write(samples.kill_run(), Path(_folder))
 for _project in ("conftest", "tests.test_routing"):
     sys.modules.pop(_project, None)
 gc.freeze()

@@ -15,6 +15,7 @@ import pytest
 from fixtures.brokers import Broker
 from fixtures.housekeeping.waiting import wait_until
 from tests.harness.conftest import Project
+from tests.harness.forked import Started
 
 #: A claim's test and an arrangement for a kill, each of which says where the run is and then waits to be ended.
 TESTS = """
@@ -43,11 +44,11 @@ def test_restart(scene, arranged): pass
 
 
 #: Ctrl-C and SIGTERM end a run in the same way, so each is tried in some places; `make endings` tries all, and others.
+#: In the middle of a claim they come to workers.
 PLACES = [
     ("boot", signal.SIGINT),
     ("boot", signal.SIGKILL),
-    ("claim", signal.SIGTERM),
-    ("restart", signal.SIGINT),
+    ("restart", signal.SIGTERM),
     ("restart", signal.SIGKILL),
 ]
 
@@ -59,13 +60,12 @@ def test_nothing_is_left(project: Project, target_name: str, during: str, ends: 
     selected = ["-k", f"test_{during}"] if during != "boot" else []
     run = project.start("--rabbitmq", target_name, *selected)
 
-    with run:
-        if during == "boot":
-            wait_until(lambda: len(project.left()) > 1, "the run has begun to boot a broker", within=30)
-        else:
-            wait_until(lambda: _reached(project.folder / during, run), f"the run is at its {during}", within=120)
-        os.kill(run.pid, ends)
-        output, _ = run.communicate(timeout=60)
+    if during == "boot":
+        wait_until(lambda: bool(project.left()), "the run has begun to boot a broker", within=30)
+    else:
+        wait_until(lambda: _reached(project.folder / during, run), f"the run is at its {during}", within=120)
+    os.kill(run.pid, ends)
+    output, _ = run.communicate(timeout=60)
 
     if ends is signal.SIGKILL:
         assert project.left()
@@ -84,45 +84,54 @@ def _start_next(project: Project, target_name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ends: ends.name)
+@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGKILL], ids=lambda ends: ends.name)
 def test_nothing_is_left_of_workers(project: Project, target_name: str, ends: signal.Signals) -> None:
-    """The same with pytest-xdist, when only the controlling process is told: SIGTERM is handed on."""
+    """The same with pytest-xdist, when only the controlling process is told."""
     project.tests(TESTS)
-    project.plugin(
-        "from pathlib import Path\ndef pytest_sessionfinish(session):\n"
-        "    if hasattr(session.config, 'workerinput'): Path('ended-by').write_text(str(session.shouldstop))\n"
-    )
 
-    with project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim") as run:
-        wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
-        os.kill(run.pid, ends)
-        run.communicate(timeout=60)
+    run = project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim")
+    wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
+    os.kill(run.pid, ends)
+    run.communicate(timeout=60)
 
     if ends is signal.SIGKILL:
         _start_next(project, target_name)
-    elif ends is signal.SIGTERM:
-        # Without it, execnet would interrupt the worker after some seconds.
-        assert (project.folder / "ended-by").read_text() == "SIGTERM"
     wait_until(lambda: not project.left(), "nothing is left", within=20, instead=lambda: str(project.left()))
 
 
-def test_nothing_is_left_of_a_worker_that_is_killed(project: Project, target_name: str) -> None:
-    """As pytest-xdist does with one that takes too long to clear away."""
-    project.tests(TESTS)
-    project.plugin(
-        "import pytest, time, xdist.workermanage\n"
-        "xdist.workermanage.NodeManager.EXIT_TIMEOUT = 1  # it is ten seconds, which nobody needs to wait for here\n"
-        "@pytest.hookimpl(tryfirst=True)\ndef pytest_sessionfinish(session):\n"
-        "    if hasattr(session.config, 'workerinput'): time.sleep(60)\n"
-    )
+#: Has a worker write down what has ended it and clear nothing away. Whoever kills it waits for that.
+HANGS = """
+import time
+from pathlib import Path
+import pytest, xdist.workermanage
+from fixtures.housekeeping.waiting import wait_until
 
-    with project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim") as run:
-        wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
-        assert len(project.left()) > 1
-        os.kill(run.pid, signal.SIGTERM)
-        output, _ = run.communicate(timeout=60)
+xdist.workermanage.NodeManager.EXIT_TIMEOUT = 1  # it is ten seconds, which nobody needs to wait for here
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workerinput"):
+        Path("ended").write_text(str(session.shouldstop))
+        Path("ended").rename("ended-by")
+        time.sleep(60)
+    wait_until(Path("ended-by").exists, "the worker is told to end", within=30)
+"""
+
+
+def test_nothing_is_left_of_a_worker_that_is_killed(project: Project, target_name: str) -> None:
+    """SIGTERM is handed on; one that then takes too long to clear away is killed by pytest-xdist."""
+    project.tests(TESTS)
+    project.plugin(HANGS)
+
+    run = project.start("--rabbitmq", target_name, "-n", "1", "-k", "test_claim")
+    wait_until(lambda: _reached(project.folder / "claim", run), "the run is at its claim", within=120)
+    assert len(project.left()) > 1
+    os.kill(run.pid, signal.SIGTERM)
+    output, _ = run.communicate(timeout=60)
 
     assert run.returncode == 143, output
+    # Without it, execnet would interrupt the worker after some seconds.
+    assert (project.folder / "ended-by").read_text() == "SIGTERM"
     assert project.left() == set()
 
 
@@ -265,7 +274,9 @@ class Moment:
 
 @pytest.fixture(scope="module")
 def seconds(tmp_path_factory: pytest.TempPathFactory, target_name: str) -> float:
-    """How long the run takes that is to be ended, if nobody ends it."""
+    """How long the run takes that is to be ended, if nobody ends it: about, where that is asked for one moment only."""
+    if MOMENTS == 1:
+        return 10.0
     project = Project(tmp_path_factory.mktemp("whole") / "project")
     _prepare(project)
     began = time.monotonic()
@@ -290,7 +301,7 @@ def test_nothing_is_left_at_a_random_moment(
     """Nothing is left, what had finished is in the results, and the next run is as clean as the first."""
     _prepare(project)
 
-    with project.start("--rabbitmq", target_name) as run:
+    with project.start_anew("--rabbitmq", target_name) as run:
         try:
             output = "".join(run.communicate(timeout=moment.share * seconds))
         except subprocess.TimeoutExpired:
@@ -371,6 +382,6 @@ def _assert_results_are_whole(project: Project) -> None:
         assert page.read_text().rstrip().endswith("</html>"), page
 
 
-def _reached(mark: Path, run: "subprocess.Popen[str]") -> bool:
-    assert run.poll() is None, run.communicate()[0]
+def _reached(mark: Path, run: Started) -> bool:
+    assert run.returncode is None, run.communicate(0)[0]
     return mark.exists()

@@ -3,7 +3,9 @@
 import io
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from fixtures.brokers import Broker, BrokerError, prepare
 from fixtures.brokers.disposable import DisposableBroker
 from fixtures.brokers.external import ExternalBroker
 from fixtures.brokers.local import LocalNode, _view, find_server
-from fixtures.brokers.ports import free_ports
+from fixtures.brokers.node import DisposableNode
 from fixtures.brokers.targets import parse
 from fixtures.configuration import Configuration
 from fixtures.faults import restart
@@ -25,54 +27,54 @@ from fixtures.scene.scene import Scene
 from fixtures.suite.run import run_of
 from tests.harness.conftest import CATALOGUE, Project
 
-#: Settings after the kinds that people have, by what they are about. All of a family boot one broker together, as a
-#: conf.d; what is to be seen of it is in `SEEN`.
-FAMILIES: dict[str, dict[str, str]] = {
-    "where it listens, and with whom": {
-        "listeners": "listeners.tcp.default = 5672\nnum_acceptors.tcp = 10\ntcp_listen_options.backlog = 128\n",
-        "tls": "listeners.ssl.default = 5671\nssl_options.cacertfile = /nowhere/ca.pem\n"
-        "ssl_options.verify = verify_peer\n",
-        "external": "auth_mechanisms.1 = EXTERNAL\nssl_cert_login_from = common_name\n",
-        "ldap": "auth_backends.1 = ldap\nauth_ldap.servers.1 = ldap.example\nauth_ldap.log = network\n",
-        "proxy": "proxy_protocol = true\n",
-        "peers": "cluster_formation.peer_discovery_backend = classic_config\n"
-        "cluster_formation.classic_config.nodes.1 = rabbit@somewhere\ncluster_name = ours\n",
-        "partition": "cluster_partition_handling = pause_minority\n",
-        "loopback": "loopback_users.guest = true\n",
-        "sockets": "tcp_listen_options.nodelay = true\ntcp_listen_options.exit_on_close = false\n",
-        "distribution": "distribution.listener.port_range.min = 25672\nnet_ticktime = 30\n",
-    },
-    "who, and what it logs": {
-        "user": "default_user = ops\ndefault_pass = $(OPS_PASSWORD)\n",
-        "vhost": "default_vhost = shop\n",
-        "tags": "default_user_tags.administrator = true\n",
-        "permissions": "".join(f"default_permissions.{may} = .*\n" for may in ("configure", "read", "write")),
-        "quiet": "log.console.level = warning\nlog.connection.level = error\n",
-        "files": "log.dir = /var/log/shop\nlog.file = shop.log\nlog.file.rotation.size = 10485760\n",
-        "exchange": "log.exchange = true\n",
-        "elsewhere": "load_definitions = /etc/rabbitmq/definitions.json\n",
-        "comments": "# a comment\n" * 100_000 + "reverse_dns_lookups = false\n",
-        "locator": "queue_master_locator = min-masters\n",
-    },
-    "limits, and plugins": {
-        "memory": "vm_memory_high_watermark.relative = 0.7\nvm_memory_high_watermark_paging_ratio = 0.8\n",
-        "disk": "disk_free_limit.absolute = 1MB\n",
-        "heartbeat": "heartbeat = 25\n",
-        "channels": "channel_max = 128\nframe_max = 131072\n",
-        "timeout": "consumer_timeout = 7200000\n",
-        "statistics": "collect_statistics_interval = 10000\n",
-        "management": "management.tcp.port = 15672\nmanagement.tcp.ip = 0.0.0.0\nmanagement.rates_mode = none\n",
-        "mqtt": "mqtt.listeners.tcp.default = 1883\nmqtt.exchange = amq.topic\nmqtt.prefetch = 10\n",
-        "prometheus": "prometheus.tcp.port = 15692\nprometheus.path = /metrics\n",
-        "streams": "stream.listeners.tcp.1 = 5552\nstream.initial_credits = 50000\n",
-        "windows": "handshake_timeout = 15000\r\nqueue_index_embed_msgs_below = 4096\r\n",
-    },
+#: Settings after the kinds that people have, by what they are about. All boot one broker together, as a conf.d.
+KINDS = {
+    "listeners": "listeners.tcp.default = 5672\nnum_acceptors.tcp = 10\ntcp_listen_options.backlog = 128\n",
+    "tls": "listeners.ssl.default = 5671\nssl_options.cacertfile = /nowhere/ca.pem\nssl_options.verify = verify_peer\n",
+    "external": "auth_mechanisms.1 = EXTERNAL\nssl_cert_login_from = common_name\n",
+    "ldap": "auth_backends.1 = ldap\nauth_ldap.servers.1 = ldap.example\nauth_ldap.log = network\n",
+    "proxy": "proxy_protocol = true\n",
+    "peers": "cluster_formation.peer_discovery_backend = classic_config\n"
+    "cluster_formation.classic_config.nodes.1 = rabbit@somewhere\ncluster_name = ours\n",
+    "partition": "cluster_partition_handling = pause_minority\n",
+    "loopback": "loopback_users.guest = true\n",
+    "sockets": "tcp_listen_options.nodelay = true\ntcp_listen_options.exit_on_close = false\n",
+    "distribution": "distribution.listener.port_range.min = 25672\nnet_ticktime = 30\n",
+    "everywhere": "listeners.tcp.1 = 5673\nlisteners.tcp.other = 0.0.0.0:5674\nlisteners.ssl.2 = 5675\n"
+    "distribution.listener.interface = 0.0.0.0\n",
+    "user": "default_user = ops\ndefault_pass = $(OPS_PASSWORD)\n",
+    "vhost": "default_vhost = shop\n",
+    "tags": "default_user_tags.administrator = true\n",
+    "permissions": "".join(f"default_permissions.{may} = .*\n" for may in ("configure", "read", "write")),
+    "quiet": "log.console.level = warning\nlog.connection.level = error\n",
+    "files": "log.dir = /var/log/shop\nlog.file = shop.log\nlog.file.rotation.size = 10485760\n",
+    "exchange": "log.exchange = true\n",
+    "elsewhere": "load_definitions = /etc/rabbitmq/definitions.json\n",
+    "comments": "# a comment\n" * 100_000 + "reverse_dns_lookups = false\n",
+    "locator": "queue_master_locator = min-masters\n",
+    "memory": "vm_memory_high_watermark.relative = 0.7\nvm_memory_high_watermark_paging_ratio = 0.8\n",
+    "disk": "disk_free_limit.absolute = 1MB\n",
+    "heartbeat": "heartbeat = 25\n",
+    "channels": "channel_max = 128\nframe_max = 131072\n",
+    "timeout": "consumer_timeout = 7200000\n",
+    "statistics": "collect_statistics_interval = 10000\n",
+    "management": "management.tcp.port = 15672\nmanagement.tcp.ip = 0.0.0.0\nmanagement.rates_mode = none\n",
+    "mqtt": "mqtt.listeners.tcp.default = 1883\nmqtt.exchange = amq.topic\nmqtt.prefetch = 10\n",
+    "prometheus": "prometheus.tcp.port = 15692\nprometheus.path = /metrics\n",
+    "stomp": "stomp.default_user = guest\n",
+    "streams": "stream.listeners.tcp.1 = 5552\nstream.initial_credits = 50000\n",
+    "windows": "handshake_timeout = 15000\r\nqueue_index_embed_msgs_below = 4096\r\n",
 }
-#: What must be seen of them: a setting of the application `rabbit`, as Erlang prints it.
+#: And what opens ports to the whole machine in Erlang's own words.
+ADVANCED = '[{rabbit, [{tcp_listeners, [{"0.0.0.0", 5676}]}]}, {kernel, [{inet_dist_use_interface, {0,0,0,0}}]}].'
+#: What must be seen of them: settings of the application `rabbit`, as Erlang prints them.
 SEEN = {
-    "where it listens, and with whom": {"cluster_partition_handling": "pause_minority"},
-    "who, and what it logs": {"default_vhost": '<<"shop">>', "reverse_dns_lookups": "false"},
-    "limits, and plugins": {"heartbeat": "25", "channel_max": "128", "handshake_timeout": "15000"},
+    "cluster_partition_handling": "pause_minority",
+    "default_vhost": '<<"shop">>',
+    "reverse_dns_lookups": "false",
+    "heartbeat": "25",
+    "channel_max": "128",
+    "handshake_timeout": "15000",
 }
 
 
@@ -101,21 +103,37 @@ def written(folder: Path, **files: str) -> list[Path]:
     return [folder]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_configurations_of_all_kinds_start(booted: Callable[..., Broker], tmp_path: Path, family: str) -> None:
-    """What decides over messages reaches the node; what is for another machine is named, and keeps nobody out."""
-    folder = tmp_path / "grün"
+@pytest.fixture(scope="module")
+def of_all_kinds(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
+    """The configuration of all kinds, in a folder with a name of its own."""
+    files = written(tmp_path_factory.mktemp("configuration") / "grün", **KINDS, **{"advanced.config": ADVANCED})
     environment = {"OPS_PASSWORD": "correct horse", "LC_ALL": "C"}
+    return Configuration.read(files, [files[0] / "advanced.config"], [], environment=environment)
 
-    broker = booted(Configuration.read(written(folder, **FAMILIES[family]), [], [], environment=environment))
 
-    for name, value in SEEN[family].items():
-        assert broker.rabbitmqctl("eval", f"element(2, application:get_env(rabbit, {name})).").strip() == value
-    left_out = {note.split("`")[1] for note in broker.notes if note.startswith("not taken over: ")}
+@pytest.fixture(scope="module")
+def configured(pytestconfig: pytest.Config, of_all_kinds: Configuration) -> Iterator[DisposableBroker]:
+    """A broker of the run's target with it."""
+    options = run_of(pytestconfig).options
+    broker = prepare(options.targets[0], replace(options.settings, configuration=of_all_kinds), lambda _: None)
+    if not isinstance(broker, DisposableBroker):
+        pytest.skip("somebody else's broker has a configuration of its own")
+    try:
+        broker.start(lambda _: None)
+        yield broker
+    finally:
+        broker.close()
+
+
+def test_configurations_of_all_kinds_start(configured: Broker) -> None:
+    """What decides over messages reaches the node; what is for another machine is named, and keeps nobody out."""
+    asked = f"[element(2, application:get_env(rabbit, S)) || S <- [{', '.join(SEEN)}]]."
+    assert "".join(configured.rabbitmqctl("eval", asked).split()) == f"[{','.join(SEEN.values())}]"
+    left_out = {note.split("`")[1] for note in configured.notes if note.startswith("not taken over: ")}
     assert left_out >= {
         line.partition(" ")[0]
         for name in ("listeners", "tls", "external", "ldap", "proxy", "quiet", "files", "elsewhere")
-        for line in FAMILIES[family].get(name, "").splitlines()
+        for line in KINDS[name].splitlines()
         if not line.startswith(("num_acceptors.tcp", "tcp_listen_options"))
     }
 
@@ -135,6 +153,7 @@ DEFINITIONS = {
         },
         {"vhost": "shop", "name": "bad", "pattern": "x", "apply-to": "all", "definition": {"no-such-key": 1}},
     ],
+    "queues": [{"vhost": "shop", "name": "mine", "durable": True, "auto_delete": False, "arguments": {}}],
     "parameters": [{"vhost": "shop", "component": "shovel", "name": "moves", "value": {}}],
     "permissions": [{"user": "nobody", "vhost": "shop", "configure": ".*", "write": ".*", "read": ".*"}],
 }
@@ -161,15 +180,29 @@ def test_prefetch(scene):
         queue.publish("no 1 x")
     assert [queue.drain().bodies for queue in queues] == [["no 1 x"]] * 3
     assert scene.heartbeat_proposed() == 25
+    assert scene.somebodys_queue("mine").exists
 """
 
 
-def test_verdict_knows_whose_setting_it_was(project: Project, target_name: str, tmp_path: Path) -> None:
+@pytest.fixture
+def usual_port_taken() -> Iterator[None]:
+    """Somebody listens on 5672: it is no hindrance to a disposable broker, which has a port of its own."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # it is taken already, by a broker of this machine's or by this test of another run
+            taken.bind(("127.0.0.1", 5672))
+            taken.listen()
+        yield
+
+
+def test_verdict_knows_whose_setting_it_was(
+    project: Project, target_name: str, tmp_path: Path, usual_port_taken: None
+) -> None:
     """A policy that decides over a claim is the reason; where none is known to, it is shown, and the run is red.
 
     Also: the configuration comes from a pipe and is gone when a worker boots the broker; the restart is proved although
     the node is not to log; the suite's own instruments say their own prefetch; the user and a part of the definitions
-    are refused.
+    are refused; it listens where it is expected, whatever the configuration says.
     """
     claim = CATALOGUE[CATALOGUE.index("[[claim]]") :]
     project.catalogue(
@@ -180,18 +213,18 @@ def test_verdict_knows_whose_setting_it_was(project: Project, target_name: str, 
     )
     project.tests(TESTS)
     conf, advanced, pipe = tmp_path / "my.conf", tmp_path / "advanced.config", tmp_path / "export.json"
-    conf.write_text("heartbeat = 25\nlog.console.level = warning\n")
+    conf.write_text("heartbeat = 25\nlog.console.level = warning\nlisteners.tcp.default = 5673\n")
     advanced.write_text("[{rabbit, [{default_consumer_prefetch, {false, 1}}]}].")
     os.mkfifo(pipe)
 
-    with project.start(
+    run = project.start(
         "--rabbitmq", target_name, f"--rabbitmq-conf={conf}", f"--rabbitmq-definitions={pipe}",
         f"--rabbitmq-advanced={advanced}", "--rabbitmq-vhost=shop", "-n", "1",
-    ) as process:  # fmt: skip
-        pipe.write_text(json.dumps(DEFINITIONS))  # which is read last
-        for file in (conf, advanced, pipe):
-            file.unlink()
-        output, error = process.communicate(timeout=120)
+    )  # fmt: skip
+    pipe.write_text(json.dumps(DEFINITIONS))  # which is read last
+    for file in (conf, advanced, pipe):
+        file.unlink()
+    output, error = run.communicate(timeout=120)
 
     verdicts = {case.case: (case.verdict, case.as_expected) for case in project.results.cases}
     assert verdicts == {
@@ -205,6 +238,7 @@ def test_verdict_knows_whose_setting_it_was(project: Project, target_name: str, 
         "yours:    your policy `short` (max-length 1, export.json)",
         "with my.conf, advanced.config, export.json",
         "- not taken over: `log.console.level` (my.conf:2): this node logs to where the suite reads it",
+        "- not taken over: `listeners.tcp.default` (my.conf:3): ",
         "- not imported: policy `bad` in `shop` (export.json): ",
         "- not imported: parameter `shovel` `moves` in `shop` (export.json): ",
         "- not imported: permission of `nobody` in `shop` (export.json): ",
@@ -213,30 +247,54 @@ def test_verdict_knows_whose_setting_it_was(project: Project, target_name: str, 
         assert words in " ".join(output.split()) or words in output, output
 
 
-# What keeps everything from being put to the test is one clear error, at once.
+# What keeps everything from being put to the test is one clear error, at once. It is met behind the boot: of the broker
+# that has booted already.
+
+
+def set_up_again(broker: DisposableBroker, vhost: str) -> None:
+    """What follows a boot, as if it had been one to test this virtual host."""
+    configuration = replace(broker.settings.configuration, vhost=vhost)
+    node = broker.node
+    assert isinstance(node, DisposableNode)
+    DisposableBroker(replace(broker.settings, configuration=configuration), node).set_up(lambda _: None)
 
 
 @pytest.mark.parametrize(
-    ("conf", "words"),
+    ("setting", "values", "words"),
     [
         (
-            "disk_free_limit.absolute = 50000GB",
-            ["blocks publishers from the start", "low on disk", "50000GB` (my.conf:1)"],
+            "rabbit_disk_monitor:set_disk_free_limit({}), rabbit_alarm:get_alarms().",
+            ("50000000000000000", "1000000"),  # bytes
+            ["blocks publishers from the start", "low on disk", "1MB` (disk.conf:1)"],
         ),
-        ("channel_max = 1", ["it allows 1 channel(s) on a connection", "claims need"]),
+        (
+            "application:set_env(rabbit, channel_max, {}).",
+            ("1", "128"),
+            ["it allows 1 channel(s) on a connection", "claims need"],
+        ),
     ],
+    ids=["alarm", "channels"],
 )
-def test_configuration_with_which_nothing_can_be_tested(
-    booted: Callable[..., Broker], tmp_path: Path, conf: str, words: list[str]
+def test_broker_on_which_nothing_can_be_tested(
+    configured: DisposableBroker, setting: str, values: tuple[str, str], words: list[str]
 ) -> None:
-    """It says which setting, and what it does."""
-    configuration = Configuration.read(written(tmp_path / "conf.d", my=conf), [], [])
-
-    with pytest.raises(BrokerError) as error:
-        booted(configuration)
+    """It says why; of an alarm, which of the user's settings it may come from."""
+    bad, usual = values
+    configured.rabbitmqctl("eval", setting.format(bad))
+    try:
+        with pytest.raises(BrokerError) as error:
+            set_up_again(configured, "shop")
+    finally:
+        configured.rabbitmqctl("eval", setting.format(usual))
 
     for word in words:
         assert word in str(error.value)
+
+
+def test_virtual_host_that_is_not_there(configured: DisposableBroker) -> None:
+    """Those that are there are named."""
+    with pytest.raises(BrokerError, match=r"no virtual host 'shoop'; there are: .*shop"):
+        set_up_again(configured, "shoop")
 
 
 def test_limit_of_connections_says_what_the_run_needs(broker: Broker) -> None:
@@ -251,14 +309,6 @@ def test_limit_of_connections_says_what_the_run_needs(broker: Broker) -> None:
             limited.connect("one too many")
     finally:
         scene.close()
-
-
-def test_virtual_host_that_is_not_there(booted: Callable[..., Broker], tmp_path: Path) -> None:
-    """Those that are there are named."""
-    (tmp_path / "export.json").write_text('{"vhosts": [{"name": "shop"}]}')
-
-    with pytest.raises(BrokerError, match=r"no virtual host 'shoop'; there are: .*shop"):
-        booted(Configuration.read([], [], [tmp_path / "export.json"], vhost="shoop"))
 
 
 # Images.
@@ -361,27 +411,15 @@ def test_broker_that_is_no_rabbitmq(project: Project, image: Callable[[str], str
 
 
 @pytest.fixture
-def node(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[LocalNode]:
+def node(configured: DisposableBroker, of_all_kinds: Configuration) -> Iterator[LocalNode]:
     """A private node whose configuration opens ports to the whole machine, for itself and for its plugins."""
+    if isinstance(configured.node, LocalNode):
+        yield configured.node
+        return
     scripts = find_server()
     if scripts is None:
         pytest.skip("no rabbitmq-server is installed")
-    first, second, third, fourth, fifth, sixth, seventh = free_ports(7)
-    (tmp_path / "more.conf").write_text(
-        f"listeners.tcp.2 = {first}\nlisteners.ssl.2 = {second}\ndistribution.listener.interface = 0.0.0.0\n"
-    )
-    (tmp_path / "my.conf").write_text(
-        f"loopback_users = none\nlisteners.tcp.1 = {third}\nlisteners.tcp.other = 0.0.0.0:{fourth}\n"
-        f"listeners.ssl.default = {fifth}\ninclude more.conf\nmanagement.tcp.port = {sixth}\n"
-        "management.rates_mode = none\nmqtt.exchange = amq.topic\nstream.initial_credits = 50000\n"
-        "prometheus.path = /metrics\nstomp.default_user = guest\n"
-    )
-    (tmp_path / "advanced.config").write_text(
-        f'[{{rabbit, [{{tcp_listeners, [{{"0.0.0.0", {seventh}}}]}}]}},'
-        " {kernel, [{inet_dist_use_interface, {0,0,0,0}}]}]."
-    )
-    configuration = Configuration.read([tmp_path / "my.conf"], [tmp_path / "advanced.config"], [])
-    settings = replace(run_of(pytestconfig).options.settings, configuration=configuration)
+    settings = replace(configured.settings, configuration=of_all_kinds)
     node = LocalNode(settings, scripts)
     broker = DisposableBroker(settings, node)
     try:
@@ -403,7 +441,7 @@ def test_a_private_node_listens_on_loopback_only(node: LocalNode) -> None:
     }
 
     assert node.taken_over.plugins == (
-        "rabbitmq_management", "rabbitmq_mqtt", "rabbitmq_stream", "rabbitmq_prometheus", "rabbitmq_stomp"
+        "rabbitmq_management", "rabbitmq_mqtt", "rabbitmq_prometheus", "rabbitmq_stomp", "rabbitmq_stream"
     )  # fmt: skip
     assert {name for name, _ in listening} == {"epmd", "beam.smp"}
     assert {address for _, address in listening} <= {"127.0.0.1", "::1"}

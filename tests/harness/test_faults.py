@@ -2,8 +2,6 @@
 
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -120,37 +118,3 @@ def test_config_that_rabbitmq_rejects(project: Project, target_name: str, tmp_pa
     run = project.run("--rabbitmq", target_name, f"--rabbitmq-conf={conf}")
 
     run.assert_one_clear_error("does not start", "broken.conf:2", "`heartbeats`", "near it: heartbeat")
-
-
-@pytest.fixture
-def usual_port_taken() -> Iterator[None]:
-    """Somebody listens on 5672: it is no hindrance to a disposable broker, which has a port of its own."""
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with suppress(OSError):  # it is taken already, by a broker of this machine's or by this test of another run
-            taken.bind(("127.0.0.1", 5672))
-            taken.listen()
-        yield
-
-
-def test_settings_and_definitions_reach_the_broker(
-    project: Project, target_name: str, tmp_path: Path, usual_port_taken: None
-) -> None:
-    """The disposable broker runs with the user's own settings and definitions, but listens where it is expected."""
-    # A setting of a plugin's, which is not enabled, is one that RabbitMQ knows.
-    (tmp_path / "my.conf").write_text("heartbeat = 33\nlisteners.tcp.default = 5673\nmanagement.rates_mode = none\n")
-    (tmp_path / "my.json").write_text(
-        '{"vhosts": [{"name": "/"}], "queues": [{"name": "mine", "vhost": "/", "durable": true, "auto_delete": false, '
-        '"arguments": {}}]}'
-    )
-    project.tests(
-        '@claim("chapter.claim")\ndef test_it(scene):\n'
-        "    assert scene.heartbeat_proposed() == 33\n    assert scene.somebodys_queue('mine').exists\n"
-    )
-
-    run = project.run(
-        "--rabbitmq", target_name, f"--rabbitmq-conf={tmp_path}/my.conf", f"--rabbitmq-definitions={tmp_path}/my.json"
-    )
-
-    assert run.code == 0, run.output
-    assert "not taken over: `listeners.tcp.default` (my.conf:2): " in run.output

@@ -279,8 +279,10 @@ def test_kill_matrix_fits_into_eighty_columns() -> None:
 
 
 def test_kill_matrix_of_all_sabotages_and_claims_fits_into_eighty_columns() -> None:
-    """However many there are by now."""
-    lines = printed(under([*SABOTAGES], Catalogue(PROJECT / "claims").claims)).splitlines()
+    """However many there are by now: a row is as wide as all claims, and a long name makes it wider."""
+    longest = sorted(SABOTAGES, key=len)[-10:]
+
+    lines = printed(under(longest, Catalogue(PROJECT / "claims").claims)).splitlines()
 
     assert max(map(len, lines)) <= 80
 

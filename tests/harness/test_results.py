@@ -68,10 +68,10 @@ def test_run_that_is_cut_short_leaves_what_it_found_out(project: Project, broker
         '@claim("chapter.claim")\ndef test_second(scene):\n    Path("here").touch()\n    time.sleep(60)\n'
     )
 
-    with project.start("--rabbitmq", broker.url) as run:
-        wait_until((project.folder / "here").exists, "the second test runs", within=60)
-        os.kill(run.pid, ends)
-        run.communicate(timeout=60)
+    run = project.start("--rabbitmq", broker.url)
+    wait_until((project.folder / "here").exists, "the second test runs", within=60)
+    os.kill(run.pid, ends)
+    run.communicate(timeout=60)
 
     assert not project.results.complete
     assert [(c.case, c.verdict) for c in project.results.cases][:1] == [("test_first", "holds")]

@@ -49,7 +49,7 @@ def test_two_runs_at_once_do_not_meet(tmp_path: Path, target_name: str) -> None:
     runs = []
     for project, other in (projects, projects[::-1]):
         project.tests(TESTS)
-        runs.append(project.start("--rabbitmq", target_name, THE_OTHER=str(other.folder)))
+        runs.append(project.start_anew("--rabbitmq", target_name, THE_OTHER=str(other.folder)))
 
     outputs = [_end(run) for run in runs]
 

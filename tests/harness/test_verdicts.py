@@ -227,9 +227,16 @@ CONF = 'conf = ["heartbeat = 33"]\n'
 
 
 def test_claims_with_the_same_settings_share_one_more_broker(project: Project, target_name: str) -> None:
-    """It is the same target to whoever reads the results; its restarts are not those of the other broker."""
-    project.catalogue(CATALOGUE + OTHER + CONF + OTHER.replace("other", "third") + CONF)
+    """It is the same target to whoever reads the results; its restarts are not those of the other broker.
+
+    Settings that a version does not know are not tried: whether such a claim applies is asked of the broker without
+    them, also if it comes first. One with them would not start.
+    """
+    unknown = 'conf = ["no.such.setting = 33"]\n' + NEED.format(when="version >= 99")
+    others = [OTHER.replace("other", name) for name in ("other", "third", "unknown")]
+    project.catalogue(CATALOGUE + others[0] + CONF + others[1] + CONF + others[2] + unknown)
     project.tests(
+        '@claim("chapter.unknown")\ndef test_unknown(scene): Path("ran").touch()\n'
         "def arrange(scene): return scene.queue()\n"
         '@claim("chapter.claim")\n@after_restart(arrange, Restart.APP)\n'
         "def test_claim(scene, arranged):\n"
@@ -237,43 +244,26 @@ def test_claims_with_the_same_settings_share_one_more_broker(project: Project, t
         '@claim("chapter.other")\ndef test_other(scene):\n'
         "    assert scene.heartbeat_proposed() == 33\n    assert not scene.broker.restarts\n"
         "    Path('other').write_text(scene.broker.url)\n"
-        '@claim("chapter.third")\n@after_restart(arrange, Restart.CLEAN)\n'
+        '@claim("chapter.third")\n@after_restart(arrange, Restart.APP)\n'
         "def test_third(scene, arranged):\n"
         "    assert scene.heartbeat_proposed() == 33\n    assert len(scene.broker.restarts) == 1\n"
         "    assert Path('other').read_text() == scene.broker.url\n"
     )
 
-    run = project.run("--rabbitmq", target_name)
-
-    assert run.code == 0, run.output
-    assert "and 1 more with settings that claims need" in run.output
-    found = project.results
-    assert [target.name for target in found.targets] == [target_name]
-    assert [restart.kind for restart in found.targets[0].restarts] == ["app"]
-    assert {(case.claim, case.target, case.conf) for case in found.cases} == {
-        ("chapter.claim", target_name, ()),
-        ("chapter.other", target_name, ("heartbeat = 33",)),
-        ("chapter.third", target_name, ("heartbeat = 33",)),
-    }
-
-
-def test_settings_that_a_version_does_not_know_are_not_tried(project: Project, target_name: str) -> None:
-    """Whether such a claim applies is asked of the broker without them; one with them would not start."""
-    unknown = CONF.replace("heartbeat = 33", "no.such.setting = 33") + NEED.format(when="version >= 99")
-    project.catalogue(CATALOGUE + OTHER + unknown)
-    project.tests(
-        '@claim("chapter.other")\ndef test_other(scene): Path("ran").touch()\n'
-        '@claim("chapter.claim")\ndef test_claim(scene): pass\n'
-    )
-
     run = project.run("--rabbitmq", target_name, "--claims-strict")
 
     assert run.code == 0, run.output
-    assert [(case.claim, case.verdict, case.expected) for case in project.results.cases] == [
-        ("chapter.other", "not applicable", "not applicable"),
-        ("chapter.claim", "holds", "holds"),
-    ]
     assert not (project.folder / "ran").exists()
+    assert "and 2 more with settings that claims need" in run.output
+    found = project.results
+    assert [target.name for target in found.targets] == [target_name]
+    assert [restart.kind for restart in found.targets[0].restarts] == ["app"]
+    assert {(case.claim, case.target, case.conf, case.verdict, case.expected) for case in found.cases} == {
+        ("chapter.claim", target_name, (), "holds", "holds"),
+        ("chapter.other", target_name, ("heartbeat = 33",), "holds", "holds"),
+        ("chapter.third", target_name, ("heartbeat = 33",), "holds", "holds"),
+        ("chapter.unknown", target_name, ("no.such.setting = 33",), "not applicable", "not applicable"),
+    }
 
 
 def test_claim_that_needs_settings_does_not_apply_to_somebody_elses_broker(project: Project, broker: Broker) -> None:
