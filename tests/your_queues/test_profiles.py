@@ -12,8 +12,7 @@ from fixtures.brokers import Broker
 from fixtures.report.profiles import Fact
 from fixtures.scene.scene import Scene
 from fixtures.suite.arrangements import after_restart, after_time
-from fixtures.suite.options import Options
-from fixtures.vocabulary import Restart
+from fixtures.vocabulary import NotApplicable, Restart
 from fixtures.your_queues import home, trial
 from fixtures.your_queues.home import Home
 from fixtures.your_queues.stage import Stage, UndeclarableError
@@ -22,46 +21,51 @@ from fixtures.your_queues.subjects import Subject
 Tell = Callable[[Iterable[Fact]], None]
 
 
-def staged(scene: Scene, subject: Subject) -> Stage | None:
-    """The queue on a stage of its own; None if the broker refuses it."""
-    try:
-        return Stage(scene, subject.there)
-    except UndeclarableError:
-        return None  # that is what `test_declaration` tells
-
-
 @pytest.mark.about("shapes")
 def test_declaration(scene: Scene, subject: Subject, tell: Tell) -> None:
     """What it is, or what the broker says against it."""
+    there = subject.seen_by(scene.broker.refused)
+    tell(trial.policies_refused(subject.there, scene.broker.refused))
     try:
-        tell(trial.declaration(Stage(scene, subject.there)))
+        tell(trial.declaration(Stage(scene, there)))
     except UndeclarableError as error:
         tell([trial.refused(str(error))])
     else:
-        tell(trial.as_declared(subject.there))
+        tell(trial.as_declared(there))
+
+
+@pytest.fixture
+def stage(scene: Scene, subject: Subject) -> Stage:
+    """The queue, declared anew."""
+    return on_stage(scene, subject)
+
+
+def on_stage(scene: Scene, subject: Subject) -> Stage:
+    """A queue that is declared anew; what the broker says against it, `test_declaration` tells."""
+    try:
+        return Stage(scene, subject.seen_by(scene.broker.refused))
+    except UndeclarableError as error:
+        raise NotApplicable(f"it cannot be declared: {error}") from error
 
 
 @pytest.mark.about("queues")
 @pytest.mark.parametrize("look", [trial.rejected, trial.held_by_the_dead, trial.full, trial.receivers])
-def test_at_once(scene: Scene, subject: Subject, tell: Tell, look: Callable[[Stage], Iterable[Fact]]) -> None:
+def test_at_once(stage: Stage, tell: Tell, look: Callable[[Stage], Iterable[Fact]]) -> None:
     """What it does while nothing happens to the broker."""
-    if stage := staged(scene, subject):
-        tell(look(stage))
+    tell(look(stage))
 
 
 @pytest.mark.about("queues")
 @pytest.mark.parametrize("by", ["basic.reject", "basic.nack"])
-def test_given_back(scene: Scene, subject: Subject, tell: Tell, by: str) -> None:
+def test_given_back(stage: Stage, tell: Tell, by: str) -> None:
     """How often a message may be given back."""
-    if stage := staged(scene, subject):
-        tell(trial.given_back(stage, by))
+    tell(trial.given_back(stage, by))
 
 
 @pytest.mark.about("streams")
-def test_reading(scene: Scene, subject: Subject, tell: Tell) -> None:
+def test_reading(stage: Stage, tell: Tell) -> None:
     """What a stream does."""
-    if stage := staged(scene, subject):
-        tell(trial.reading(stage))
+    tell(trial.reading(stage))
 
 
 @pytest.fixture(scope="session")
@@ -71,16 +75,13 @@ def homes() -> dict[tuple[str, str], Home]:
 
 
 @pytest.fixture
-def at_home(
-    scene: Scene, broker: Broker, subject: Subject, options: Options, homes: dict[tuple[str, str], Home]
-) -> Home:
+def at_home(scene: Scene, broker: Broker, subject: Subject, homes: dict[tuple[str, str], Home]) -> Home:
     """That of the subject, declared when the first test asks for it."""
     key = broker.url, subject.vhost
     thing = subject.queue or subject.exchange
-    assert options.yours
     assert thing
     if key not in homes:
-        homes[key] = Home(scene, options.yours.export, thing.vhost)
+        homes[key] = Home(scene, subject.known.without(broker.refused), thing.vhost)
     return homes[key]
 
 
@@ -98,30 +99,25 @@ def test_unroutable(scene: Scene, subject: Subject, tell: Tell, at_home: Home) -
     tell(home.unroutable(scene, at_home, subject.exchange))
 
 
-def waiting(scene: Scene, subject: Subject) -> Stage | None:
+def waiting(scene: Scene, subject: Subject) -> Stage:
     """Messages of both delivery modes wait in it."""
-    stage = staged(scene, subject)
-    return trial.before_a_restart(stage) if stage else None
+    return trial.before_a_restart(on_stage(scene, subject))
 
 
 @pytest.mark.about("lasting")
 @after_restart(waiting, Restart.KILL, Restart.CLEAN)
-def test_after_a_restart(arranged: Stage | None, tell: Tell, turn: str) -> None:
+def test_after_a_restart(arranged: Stage, tell: Tell, turn: str) -> None:
     """What is there after the broker was killed, or restarted."""
-    if arranged:
-        tell(trial.after_a_restart(arranged, turn))
+    tell(trial.after_a_restart(arranged, turn))
 
 
 def passing(scene: Scene, subject: Subject) -> trial.Waiting:
     """Something of it is to expire, or to come back."""
-    if stage := staged(scene, subject):
-        return (yield from trial.before_time_passes(stage))
-    return None
+    return (yield from trial.before_time_passes(on_stage(scene, subject)))
 
 
 @pytest.mark.about("timed")
 @after_time(passing)
-def test_after_some_time(arranged: trial.Passing | None, tell: Tell) -> None:
+def test_after_some_time(arranged: trial.Passing, tell: Tell) -> None:
     """What is there some seconds later."""
-    if arranged:
-        tell(trial.after_time(arranged))
+    tell(trial.after_time(arranged))
