@@ -11,13 +11,18 @@ import pytest
 from fixtures.configuration import Configuration
 from fixtures.configuration.definitions import Definitions
 from fixtures.housekeeping.commands import PROJECT
-from fixtures.report import profiles
+from fixtures.report import markdown, pages, profiles
+from fixtures.report.compare import profiles_changed
 from fixtures.report.profiles import Fact, Profile
+from fixtures.report.results import Results
+from fixtures.suite import yours
 from fixtures.your_queues.export import Export, Policy, merged
 from fixtures.your_queues.routing import Address, fits, matches, misfits, routes
 from fixtures.your_queues.shapes import chosen, shapes, surroundings
 from fixtures.your_queues.subjects import YourQueues
+from tests.harness import samples
 from tests.harness.conftest import Project
+from tests.harness.samples import target
 
 EXPORTS = PROJECT / "tests" / "harness" / "exports"
 
@@ -339,6 +344,65 @@ def test_what_is_not_as_it_was_is_told() -> None:
     assert answer.told({}) == "`a`: on 4.3 now rejects (on 3.10 before: drops)"
 
 
+def test_the_page_has_a_row_for_each_queue_the_most_dangerous_first(tmp_path: Path) -> None:
+    """With what is dangerous or differs in sight; names are taken for names, whatever is in them."""
+    found = samples.of([target("3.10.8"), target("4.3.6")], [])
+    found.profiles = [
+        profile("calm", "3.10.8", Fact("full", "has no limit")),
+        profile("<b>", "3.10.8", Fact("given back", "a message comes again")),
+        profile("<b>", "4.3.6", Fact("given back", "a message is dropped", "lost")),
+    ]
+    found.queues_left_out = ["`fed` in `/`: it is federated"]
+
+    pages.write(found, tmp_path)
+
+    page = (tmp_path / "index.html").read_text()
+    assert page.index("<code>&lt;b&gt;</code>") < page.index("<code>calm</code>")
+    assert "on 4.3.6 a message is dropped (on 3.10.8: a message comes again)" in page
+    assert "it is federated" in page
+    assert "<b>" not in page
+
+
+def test_a_pull_request_is_told_dangers_differences_and_changes() -> None:
+    """In Markdown, which names cannot break."""
+    found = samples.of([target("4.3.6")], [])
+    found.profiles = [profile("a", "4.3.6", Fact("full", "drops <all>", "lost"))]
+    old = samples.of([target("3.10.8")], [])
+    old.profiles = [profile("a", "3.10.8", Fact("full", "has no limit"))]
+
+    text = markdown.profile_of_queues(found, profiles_changed(old, found))
+
+    assert "- `a`: drops &lt;all>" in text
+    assert "- `a`: on 4.3.6 now drops &lt;all> (on 3.10.8 before: has no limit)" in text
+
+
+@pytest.mark.parametrize(
+    ("facts", "baseline", "strict", "red"),
+    [
+        ({"4.3.6": "x"}, "x", False, False),
+        ({"4.3.6": "x"}, "y", False, True),
+        ({"3.10.8": "x", "4.3.6": "y"}, None, False, True),
+        ({"4.3.6": "lost"}, None, False, False),
+        ({"4.3.6": "lost"}, None, True, True),
+        ({"4.3.6": "dropped"}, None, True, False),
+    ],
+)
+def test_what_makes_a_run_red(facts: Mapping[str, str], baseline: str | None, strict: bool, red: bool) -> None:
+    """A difference between targets, or to what was; in a strict run what is dangerous, unless it is asked for."""
+
+    def made(said: Mapping[str, str]) -> Results:
+        found = samples.of([target(version) for version in said], [])
+        found.profiles = [
+            profile("a", version, Fact("full", text, text if text in ("lost", "dropped") else ""))  # type: ignore[arg-type]
+            for version, text in said.items()
+        ]
+        return found
+
+    was = made({"4.3.6": baseline}) if baseline else None
+
+    assert yours.fails(made(facts), was, strict) is red
+
+
 # Runs.
 
 
@@ -380,3 +444,61 @@ def test_a_run_tells_each_queues_profile(with_profiles: Project, target_name: st
     assert said["given back by basic.reject"].startswith("after 4 deliveries")
     assert said["when the node is killed"] == "when the node is killed, persistent and transient messages stay"
     assert all(fact.established for fact in found.facts)
+
+
+#: For each kind of question a sabotage that makes another fact of it, by the tests that ask it.
+NOTICED = {
+    "declaration or at_once or given_back or reading or bindings or unroutable": {
+        "declaration": "replicated-are-anything",
+        "rejected": "dead-letters-dropped",
+        "given back by basic.reject": "delivery-limit-ignored",
+        "given back by basic.nack": "limit-counts-deliveries",
+        "receiver crashes": "crash-takes-messages-along",
+        "receiver closes its connection": "redelivered-never-set",
+        "last receiver": "auto-delete-ignored",
+        "full": "length-limit-ignored",
+        "several receivers": "single-active-ignored",
+        "priority of receivers": "priority-ignored",
+        "priority of messages": "message-priority-ignored",
+        "binding `few` to `in`": "direct-ignores-the-key",
+        "matches no binding": "alternate-exchange-ignored",
+    },
+    "some_time": {
+        "message expires": "queue-ttl-ignored",
+        "queue expires": "queue-expiry-ignored",
+        "goes round": "dead-letters-dropped",
+    },
+    "a_restart": {
+        "when the node is killed": "persistence-dropped",
+        "when the node restarts": "everything-persistent",
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tests", NOTICED)
+def test_a_broken_broker_has_another_profile(with_profiles: Project, target_name: str, tests: str) -> None:
+    """Each kind of fact is another one on a broker that breaks what it says."""
+    noticed = NOTICED[tests]
+    sabotages = [f"--sabotage={name}" for name in ("none", *dict.fromkeys(noticed.values()))]
+
+    run = with_profiles.run(
+        f"--rabbitmq={target_name}",
+        "--your-queues",
+        f"--rabbitmq-definitions={EXPORTS / 'everything.json'}",
+        *sabotages,
+        f"-k={tests}",
+    )
+
+    said: dict[str, dict[tuple[str, str], str]] = {}
+    for found in with_profiles.results.profiles:
+        for fact in found.facts:
+            said.setdefault(found.target, {})[found.name, fact.question] = fact.sentence
+    healthy = said[f"{target_name}+none"]
+    for question, sabotage in noticed.items():
+        broken = said[f"{target_name}+{sabotage}"]
+        asked = {key for key in healthy if key[1] == question}
+        assert asked, question
+        assert any(healthy[key] != broken.get(key, healthy[key]) for key in asked), (
+            f"{sabotage}: {question}\n{run.output}"
+        )
