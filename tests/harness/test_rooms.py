@@ -21,6 +21,7 @@ ROOMS = (
     "faults",
     "scene",
     "report",
+    "your_queues",
     "sabotage",
     "claims",
     "suite",
