@@ -49,7 +49,18 @@ def on_stage(scene: Scene, subject: Subject) -> Stage:
 
 
 @pytest.mark.about("queues")
-@pytest.mark.parametrize("look", [trial.rejected, trial.held_by_the_dead, trial.full, trial.receivers])
+@pytest.mark.parametrize(
+    "look",
+    [
+        trial.rejected,
+        trial.receiver_crashes,
+        trial.receiver_closes,
+        trial.last_receiver,
+        trial.full,
+        trial.receivers,
+        trial.priorities,
+    ],
+)
 def test_at_once(stage: Stage, tell: Tell, look: Callable[[Stage], Iterable[Fact]]) -> None:
     """What it does while nothing happens to the broker."""
     tell(look(stage))
