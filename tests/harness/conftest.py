@@ -53,6 +53,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 #: The modules that take longest, by what their tests stand on: brokers of their own, and the run's.
 _LONGEST = [
+    "test_your_queues",
     "test_clean_up",
     "test_restarts",
     "test_pages",
