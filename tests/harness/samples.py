@@ -12,6 +12,7 @@ from fixtures.ledger.operating import Restarted
 from fixtures.ledger.publishing import Confirmed, Publishes
 from fixtures.ledger.receiving import Consumes, Crashes, Got, Settles
 from fixtures.report import results
+from fixtures.report.profiles import Fact, Profile
 from fixtures.report.results import Case, Chapter, Claim, Deviation, Results, Target, Verdict
 
 #: What a ledger of two receivers looks like, one of which crashes.
@@ -51,6 +52,11 @@ DEVIATION = Deviation("version >= 4.3", "it <b>differs</b> here", "https://www.r
 def target(version: str, name: str = "") -> Target:
     """A broker of this version."""
     return Target(name or version, "RabbitMQ", version, "Erlang/OTP 27", "container", "an image", "", 6.2)
+
+
+def profile(name: str, target: str, *facts: Fact) -> Profile:
+    """A profile of a queue in `/`."""
+    return Profile("queue", "/", name, target, list(facts))
 
 
 def broken(version: str, sabotage: str, family: str = "") -> Target:

@@ -11,10 +11,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from fixtures.brokers import Broker
 from fixtures.ledger.declaring import Declares
 from fixtures.report import pages, published
+from fixtures.report.profiles import Fact
 from fixtures.report.results import Report, Results, merge, read
 from tests.harness import samples
 from tests.harness.conftest import Project
-from tests.harness.samples import broken, case, target
+from tests.harness.samples import broken, case, profile, target
 
 RESULTS = samples.of(
     [target("3.10.8"), target("4.3.6")],
@@ -83,6 +84,19 @@ def broken_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages of honest brokers and of broken ones."""
     return written(merge([samples.kill_run(), RESULTS]), tmp_path_factory.mktemp("both"))
+
+
+@pytest.fixture(scope="module")
+def queues_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of somebody's queues."""
+    found = samples.of([target("3.10.8"), target("4.3.6")], [])
+    found.profiles = [
+        profile("calm", "3.10.8", Fact("full", "has no limit")),
+        profile("<b>", "3.10.8", Fact("given back", "a message comes again"), Fact("full", "has no limit")),
+        profile("<b>", "4.3.6", Fact("given back", "a message is dropped", "lost")),
+    ]
+    found.queues_left_out = ["`fed` in `/`: it is federated"]
+    return written(found, tmp_path_factory.mktemp("queues"))
 
 
 def written(found: Results, folder: Path) -> Path:
@@ -270,12 +284,17 @@ def test_evidence_shows_cases_that_look_the_same_once(page: Page, report: Path) 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("file", ["index.html", "evidence/a.one.html"])
-def test_everybody_can_use_the_page(page: Page, both_report: Path, width: int, scheme: str, file: str) -> None:
+@pytest.mark.parametrize(
+    "file", ["both_report/index.html", "both_report/evidence/a.one.html", "queues_report/index.html"]
+)
+def test_everybody_can_use_the_page(
+    page: Page, width: int, scheme: str, file: str, request: pytest.FixtureRequest
+) -> None:
     """No fault that axe knows (contrast, labels, structure), on a phone and on a desk; no scrolling sideways."""
+    report, _, within = file.partition("/")
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto(f"file://{both_report}/{file}")
+    page.goto(f"file://{request.getfixturevalue(report)}/{within}")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
@@ -329,6 +348,38 @@ def test_page_works_without_javascript(chromium: Browser, report: Path) -> None:
     assert shown_claims(page) == CLAIMS
     assert not page.locator("#filters").is_visible()
     context.close()
+
+
+# Somebody's own queues.
+
+
+def test_queues_have_a_row_each_the_most_dangerous_first(page: Page, queues_report: Path) -> None:
+    """What is dangerous or differs is in sight, all else a click away; names are names, whatever is in them."""
+    page.goto(f"file://{queues_report}/index.html")
+
+    rows = page.locator("#rows tr")
+
+    assert [row.locator("th").inner_text() for row in rows.all()] == ["<b>", "calm"]
+    assert rows.first.locator("td").first.inner_text() == (
+        "Messages are lost, and nothing asks for it: on 4.3.6 a message is dropped (on 3.10.8: a message comes again)"
+    )
+    rows.first.get_by_text("1 fact").click()
+    assert rows.first.locator("td").last.get_by_role("listitem").all_inner_texts() == ["on 3.10.8 has no limit"]
+    assert page.get_by_text("it is federated").is_visible()
+
+
+def test_queues_are_searched_and_those_that_are_told_of_picked_out(page: Page, queues_report: Path) -> None:
+    """Words are looked for in names and in facts, also in those that are a click away."""
+    page.goto(f"file://{queues_report}/index.html")
+    shown = page.locator("#rows th:visible")
+
+    page.get_by_label("Search").fill("NO limit calm")
+    assert shown.all_inner_texts() == ["calm"]
+    assert page.locator("output").inner_text() == "1 of 2 queues and exchanges"
+    page.get_by_role("button", name="Show all").click()
+    expect(shown).to_have_count(2)
+    page.get_by_label("only what is dangerous or differs").check()
+    assert shown.all_inner_texts() == ["<b>"]
 
 
 # Broken brokers.

@@ -11,9 +11,9 @@ import pytest
 from fixtures.configuration import Configuration
 from fixtures.configuration.definitions import Definitions
 from fixtures.housekeeping.commands import PROJECT
-from fixtures.report import markdown, pages, profiles
+from fixtures.report import markdown, profiles
 from fixtures.report.compare import profiles_changed
-from fixtures.report.profiles import Fact, Profile
+from fixtures.report.profiles import Fact
 from fixtures.report.results import Results
 from fixtures.suite import yours
 from fixtures.your_queues.export import Export, Policy, merged
@@ -22,7 +22,7 @@ from fixtures.your_queues.shapes import chosen, shapes, surroundings
 from fixtures.your_queues.subjects import YourQueues
 from tests.harness import samples
 from tests.harness.conftest import Project
-from tests.harness.samples import target
+from tests.harness.samples import profile, target
 
 EXPORTS = PROJECT / "tests" / "harness" / "exports"
 
@@ -307,11 +307,6 @@ def test_globs_choose_by_name_or_with_the_virtual_host(globs: list[str], names: 
 # Profiles.
 
 
-def profile(name: str, target: str, *facts: Fact) -> Profile:
-    """A profile of a queue in `/`."""
-    return Profile("queue", "/", name, target, list(facts))
-
-
 def test_dangers_come_first_and_say_where_it_is_not_so() -> None:
     """The sentence that a user reads."""
     dropped = Fact("given back", "after 21 deliveries a message is dropped", "lost")
@@ -342,25 +337,6 @@ def test_what_is_not_as_it_was_is_told() -> None:
     [answer] = profiles.changes(old, new, {"4.3": "3.10"})
 
     assert answer.told({}) == "`a`: on 4.3 now rejects (on 3.10 before: drops)"
-
-
-def test_the_page_has_a_row_for_each_queue_the_most_dangerous_first(tmp_path: Path) -> None:
-    """With what is dangerous or differs in sight; names are taken for names, whatever is in them."""
-    found = samples.of([target("3.10.8"), target("4.3.6")], [])
-    found.profiles = [
-        profile("calm", "3.10.8", Fact("full", "has no limit")),
-        profile("<b>", "3.10.8", Fact("given back", "a message comes again")),
-        profile("<b>", "4.3.6", Fact("given back", "a message is dropped", "lost")),
-    ]
-    found.queues_left_out = ["`fed` in `/`: it is federated"]
-
-    pages.write(found, tmp_path)
-
-    page = (tmp_path / "index.html").read_text()
-    assert page.index("<code>&lt;b&gt;</code>") < page.index("<code>calm</code>")
-    assert "on 4.3.6 a message is dropped (on 3.10.8: a message comes again)" in page
-    assert "it is federated" in page
-    assert "<b>" not in page
 
 
 def test_a_pull_request_is_told_dangers_differences_and_changes() -> None:
