@@ -6,7 +6,7 @@ another queue.
 
 import pytest
 
-from fixtures.vocabulary import Closed, QueueType, Scene, claim, queue_types, refusal
+from fixtures.vocabulary import Closed, Queue, QueueType, Scene, after_policies, claim, queue_types, refusal
 
 #: A TTL that is over soon, and one that no test lives to see, in milliseconds.
 SOON, LATER = 100, 60_000
@@ -150,17 +150,22 @@ def test_an_expired_message_of_high_priority_is_not_delivered(scene: Scene, queu
     assert late.numbers == [1]
 
 
-@claim("message-ttl.policy-is-for-what-comes")
-def test_a_policy_is_for_what_is_published_under_it(scene: Scene) -> None:
-    """Message 1 was there before the policy and stays; message 2 expires."""
+def policy_for_what_comes(scene: Scene) -> Queue:
     queue = scene.queue()
     queue.publish("no 1 was there before")
-    scene.operator.policy(queue, {"message-ttl": SOON})
-    queue.publish("no 2 expires")
+    scene.operator.plan_policy(queue, {"message-ttl": SOON})
+    return queue
+
+
+@claim("message-ttl.policy-is-for-what-comes")
+@after_policies(policy_for_what_comes)
+def test_a_policy_is_for_what_is_published_under_it(scene: Scene, arranged: Queue) -> None:
+    """Message 1 was there before the policy and stays; message 2 expires."""
+    arranged.publish("no 2 expires")
 
     let_pass(scene, SOON)
 
-    late = queue.drain()
+    late = arranged.drain()
     assert late.numbers == [1]
 
 
