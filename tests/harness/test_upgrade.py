@@ -4,10 +4,13 @@ import pytest
 
 from fixtures.brokers.targets import parse, upgraded
 from fixtures.claims.catalogue import Deviation
+from fixtures.report import matrix
 from fixtures.suite.expectations import Expectation, across
+from tests.harness import samples
 from tests.harness.conftest import CATALOGUE, Project
 
 FLAG = "--upgrade-from"
+NAME = "4.1 upgraded from 3.13"
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,12 @@ def test_what_is_no_upgrade_is_refused(target: str, older: str, words: str) -> N
     """One line says what was given, and what is allowed."""
     with pytest.raises(pytest.UsageError, match=words):
         upgraded(parse(target), older, FLAG)
+
+
+@pytest.mark.parametrize(("version", "heading"), [("4.1.8", "4.1.8 upgraded from 3.13"), ("3.13.7", NAME)])
+def test_heading_has_the_newer_version_if_the_upgrade_was_not_refused(version: str, heading: str) -> None:
+    """The older one would seem to be what the claims were put to the test on."""
+    assert matrix.heading(samples.target(version, NAME)) == heading
 
 
 def test_downgrade_is_one_clear_error(project: Project) -> None:
@@ -153,3 +162,4 @@ def test_upgrade_that_rabbitmq_refuses_is_told_once_in_its_own_words(project: Pr
     assert case.reason.startswith("the upgrade of RabbitMQ 3.10.")
     assert "required feature flag not enabled! It must be enabled before upgrading" in case.reason.splitlines()[0]
     assert not project.results.complete
+    assert matrix.heading(project.results.targets[0]) == f"{newer} upgraded from {older}"
