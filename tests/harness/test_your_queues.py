@@ -1,6 +1,7 @@
 """The user's own queues: how an export is read, which queues share their tests, and what profiles say."""
 
 import json
+import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from fixtures.brokers import Broker
+from fixtures.brokers.administrator import import_definitions
+from fixtures.brokers.node import DisposableNode
 from fixtures.configuration import Configuration
 from fixtures.configuration.definitions import Definitions
 from fixtures.housekeeping.commands import PROJECT
@@ -16,7 +20,7 @@ from fixtures.report.compare import profiles_changed
 from fixtures.report.profiles import Fact
 from fixtures.report.results import Results
 from fixtures.suite import yours
-from fixtures.your_queues.export import Export, Policy, merged
+from fixtures.your_queues.export import Export
 from fixtures.your_queues.routing import Address, fits, misfits, routes
 from fixtures.your_queues.shapes import chosen, shapes, surroundings
 from fixtures.your_queues.subjects import YourQueues
@@ -60,30 +64,85 @@ def policy(name: str, pattern: str, priority: int = 0, apply_to: str = "all", **
 # Policies.
 
 
-@pytest.mark.parametrize(
-    ("user", "operator", "together"),
-    [
-        ({"max-length": 5}, {"max-length": 3}, {"max-length": 3}),
-        ({"max-length": 3}, {"max-length": 5}, {"max-length": 3}),
-        (
-            {"message-ttl": 9, "overflow": "drop-head"},
-            {"expires": 7},
-            {"message-ttl": 9, "overflow": "drop-head", "expires": 7},
+#: Queues, in a virtual host of their own, and policies of users and operators of which none, one or several match.
+POLICIES: dict[str, list[dict[str, Any]]] = {
+    "queues": [
+        *(
+            queue(name)
+            for name in ("none", "user.low", "user.high", "user.other", "operator", "both.ttl", "both.ranked")
         ),
-        ({"overflow": "drop-head"}, {"overflow": "reject-publish"}, {"overflow": "reject-publish"}),
-        (None, {"delivery-limit": 7}, {"delivery-limit": 7}),
-        ({"delivery-limit": 7}, None, {"delivery-limit": 7}),
+        queue("quorum", queue_type="quorum"),
+        queue("stream", queue_type="stream"),
     ],
-)
-def test_policies_are_merged_as_rabbitmq_does_it(
-    user: Mapping[str, Any] | None, operator: Mapping[str, Any] | None, together: Mapping[str, Any]
-) -> None:
-    """Of limits the lower one counts, of all else the operator's."""
+    "policies": [
+        policy("low", "low$", max_length=3),
+        policy("high", "high$", max_length=5),
+        policy("other", "other$", message_ttl=9, overflow="drop-head"),
+        policy("ttl", "ttl$", message_ttl=90_000, dead_letter_exchange="x"),
+        policy("ranked", "ranked$", 1, max_length=9, expires=99_999),
+        policy("outranked", "^both", -1, max_length=1, queue_mode="lazy"),
+        policy("exchanges", "^(none|operator)$", 9, "exchanges", alternate_exchange="x"),
+        policy("quorum", "^quorum$", 3, "quorum_queues", delivery_limit=2),
+        policy("quorum too", "^quorum$", 1, "queues", delivery_limit=7),
+        policy("classic", "^stream$", 3, "classic_queues", max_age="1D"),
+        policy("stream", "^stream$", 1, "all", max_age="2D"),
+    ],
+    "operators": [
+        policy("limits", "^user", 0, "queues", max_length=4, expires=88_888),
+        policy("alone", "^operator$", 0, "queues", max_length=7),
+        policy("both", "^both", 1, "queues", max_length=12, message_ttl=80_000),
+        policy("both outranked", "^both", 0, "queues", max_length=2),
+        policy("quorum", "^quorum$", 0, "queues", delivery_limit=4),
+        policy("overflow", "ranked$", 2, "queues", overflow="reject-publish"),
+    ],
+}
 
-    def made(definition: Mapping[str, Any] | None) -> Policy | None:
-        return None if definition is None else Policy("/", "p", "", "all", 0, definition)
+#: What a broker says that applies to each queue of a virtual host, by name.
+EFFECTIVE = """
+Said = fun(Queue) ->
+    [{{_, {{resource, _, queue, Name}}}}, {{_, Definition}}] =
+        rabbit_amqqueue:info(Queue, [name, effective_policy_definition]),
+    {{Name, case Definition of '' -> #{{}}; _ -> rabbit_data_coercion:to_map(Definition) end}}
+end,
+Queues = rabbit_amqqueue:list(<<"{vhost}">>),
+io:format("claims:~ts~n", [rabbit_json:encode(maps:from_list([Said(Queue) || Queue <- Queues]))]).
+"""
 
-    assert merged(made(user), made(operator)) == together
+
+def test_policies_apply_and_are_merged_as_on_the_broker(broker: Broker) -> None:
+    """The same definitions are read by us and imported by it. What it refuses of them does not apply."""
+    if broker.out_of_reach:
+        pytest.skip(broker.out_of_reach)
+    vhost = f"claims {secrets.token_hex(4)}"
+    content: dict[str, Any] = {
+        "vhosts": [{"name": vhost}],
+        "queues": [{"vhost": vhost, **each} for each in POLICIES["queues"]],
+        "policies": [{"vhost": vhost, **each} for each in POLICIES["policies"]],
+        "parameters": [
+            {
+                "vhost": vhost,
+                "component": "operator_policy",
+                "name": each["name"],
+                "value": {key: value for key, value in each.items() if key != "name"},
+            }
+            for each in POLICIES["operators"]
+        ],
+    }
+    definitions = Definitions(Path("export.json"), content)
+    assert isinstance(broker.node, DisposableNode)
+
+    refused = import_definitions(broker, broker.node, definitions)
+    try:
+        printed = broker.rabbitmqctl("eval", EFFECTIVE.format(vhost=vhost))
+    finally:
+        broker.rabbitmqctl("delete_vhost", vhost)
+
+    said = json.loads(printed.partition("claims:")[2].splitlines()[0])
+    ours = {each.name: dict(each.policy) for each in Export.of([definitions]).without(refused).queues}
+    assert {name: ours[name] for name in said} == said
+    assert len(said) >= len(POLICIES["queues"]) - 1  # before 3.9 there are no streams
+    assert said["user.low"] == {"max-length": 3, "expires": 88_888}
+    assert said["user.high"] == {"max-length": 4, "expires": 88_888}
 
 
 def test_the_policy_of_the_highest_priority_applies_alone() -> None:
@@ -107,6 +166,17 @@ def test_the_policy_of_the_highest_priority_applies_alone() -> None:
         {"max-length": 5, "message-ttl": 9},
     ]
     assert found.queues[0].policies == ("high", "op")
+
+
+def test_policies_of_the_same_priority_are_rivals() -> None:
+    """Which of them applies, no export says; a lower one has nothing to do with it, nor has an operator's."""
+    found = export(
+        queues=[queue("a"), queue("b")],
+        policies=[policy("one", "", 2), policy("two", "a", 2), policy("low", "", 1)],
+        operator_policies=[policy("op", "a", 2)],
+    )
+
+    assert [each.rivals for each in found.queues] == [("one", "two"), ()]
 
 
 def test_an_operators_policies_of_either_kind_of_export_are_read() -> None:
