@@ -517,7 +517,7 @@ NOTICED = {
     ("some_time", "brief unused work"): {
         "message expires": "queue-ttl-ignored",
         "queue expires": "queue-expiry-ignored",
-        "goes round": "dead-letters-dropped",
+        "goes round": "queue-ttl-ignored",
     },
     ("a_restart", "graves"): {
         "when the node is killed": "persistence-dropped",
@@ -529,30 +529,32 @@ NOTICED = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("tests", "queues"), NOTICED)
 def test_a_broken_broker_has_another_profile(with_profiles: Project, target_name: str, tests: str, queues: str) -> None:
-    """Each kind of fact is another one on a broker that breaks what it says."""
+    """Each kind of fact is another one on a broker that breaks what it says than on all those that do not."""
     noticed = NOTICED[tests, queues]
-    sabotages = [f"--sabotage={name}" for name in ("none", *dict.fromkeys(noticed.values()))]
+    sabotages = dict.fromkeys(noticed.values())
+    # Those that break something else are as good as an honest broker, which would cost a turn more.
+    targets = [*sabotages, *(["none"] if len(sabotages) == 1 else [])]
 
     run = with_profiles.run(
         f"--rabbitmq={target_name}",
         *(f"--your-queues={name}" for name in queues.split()),
         f"--rabbitmq-definitions={EXPORTS / 'everything.json'}",
-        *sabotages,
+        *(f"--sabotage={name}" for name in targets),
         f"-k={tests}",
     )
 
     # A broken broker may keep something from being found out; that targets differ is for honest ones to be red.
     assert run.code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), run.output
     assert "Traceback" not in run.output
-    said: dict[str, dict[tuple[str, str], str]] = {}
+    said: dict[str, dict[tuple[str, str], str]] = {name: {} for name in targets}
     for found in with_profiles.results.profiles:
         for fact in found.facts:
-            said.setdefault(found.target, {})[found.name, fact.question] = fact.sentence
-    healthy = said[f"{target_name}+none"]
+            said[found.target.partition("+")[2]][found.name, fact.question] = fact.sentence
     for question, sabotage in noticed.items():
-        broken = said[f"{target_name}+{sabotage}"]
-        asked = {key for key in healthy if key[1] == question}
+        others = [said[name] for name in targets if name != sabotage]
+        asked = {key for other in others for key in other if key[1] == question}
         assert asked, question
-        assert any(healthy[key] != broken.get(key, healthy[key]) for key in asked), (
+        broken = said[sabotage]
+        assert any(key in broken and all(broken[key] != other.get(key) for other in others) for key in asked), (
             f"{sabotage}: {question}\n{run.output}"
         )
