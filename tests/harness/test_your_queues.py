@@ -206,6 +206,36 @@ def test_what_is_not_the_users_or_talks_to_others_is_left_out_and_said() -> None
     ]
 
 
+def test_what_is_left_out_still_gets_what_comes_to_it() -> None:
+    """Dead letters go to a shovelled queue; to one that the broker has named nothing can be bound."""
+    found = export(
+        queues=[queue("work", dead_letter_exchange="dead"), queue("moved"), queue("amq.gen-Xy")],
+        exchanges=[exchange("dead", "fanout")],
+        bindings=[binding("dead", "moved"), binding("dead", "amq.gen-Xy")],
+        parameters=[{"component": "shovel", "name": "mover", "value": {"src-queue": "moved", "src-uri": "amqp://x"}}],
+    )
+
+    there = surroundings(found, found.queues[0])
+
+    assert (there.graves, [each.name for each in there.others]) == (("moved",), ["moved"])
+    assert [each.to for each in there.bindings] == ["moved"]
+    assert found.dangling == ()
+
+
+def test_bindings_without_both_ends_are_known_at_the_one_that_is_there() -> None:
+    """Exports that people write have such; those of the default exchange are everybody's, and no bindings of theirs."""
+    found = export(
+        queues=[queue("q", dead_letter_exchange="x")],
+        exchanges=[exchange("x", "fanout")],
+        bindings=[binding("", "q", "q"), binding("gone", "q", "a"), binding("x", "gone", "b")],
+    )
+
+    assert found.bindings == ()
+    assert [each.key for each in found.dangling_at(found.queues[0])] == ["a"]
+    assert [each.key for each in found.dangling_at(found.exchanges["/", "x"])] == ["b"]
+    assert surroundings(found, found.queues[0]).graves == ()
+
+
 def test_nothing_of_the_users_is_contacted(tmp_path: Path) -> None:
     """No shovel, no upstream, no user and no password comes to a disposable broker."""
     file = tmp_path / "export.json"
@@ -251,7 +281,7 @@ def test_nothing_of_the_users_is_contacted(tmp_path: Path) -> None:
 )
 def test_topics(pattern: str, key: str, taken: bool) -> None:
     """As RabbitMQ matches them."""
-    found = export(exchanges=[exchange("x", "topic")], bindings=[binding("x", "q", pattern)])
+    found = export(queues=[queue("q")], exchanges=[exchange("x", "topic")], bindings=[binding("x", "q", pattern)])
 
     assert routes(found, "/", "x", Address(key)) == ({"q"} if taken else set())
 
@@ -267,7 +297,11 @@ def test_topics(pattern: str, key: str, taken: bool) -> None:
 )
 def test_headers(how: str, headers: Mapping[str, Any], taken: bool) -> None:
     """All of them, or any."""
-    found = export(exchanges=[exchange("x", "headers")], bindings=[binding("x", "q", x_match=how, a=1, b=2)])
+    found = export(
+        queues=[queue("q")],
+        exchanges=[exchange("x", "headers")],
+        bindings=[binding("x", "q", x_match=how, a=1, b=2)],
+    )
 
     assert routes(found, "/", "x", Address("", headers)) == ({"q"} if taken else set())
 
@@ -292,6 +326,7 @@ def test_samples_fit_and_misfit(kind: str) -> None:
 def test_where_everything_matches_there_is_no_misfit() -> None:
     """Neither for a fanout nor for a topic of everything."""
     found = export(
+        queues=[queue("q")],
         exchanges=[exchange("x", "topic"), exchange("f", "fanout")],
         bindings=[binding("x", "q", "#"), binding("f", "q")],
     )
@@ -490,6 +525,37 @@ def test_a_run_tells_each_queues_profile(with_profiles: Project, target_name: st
     assert said["given back by basic.reject"].startswith("after 4 deliveries")
     assert said["when the node is killed"] == "when the node is killed, persistent and transient messages stay"
     assert all(fact.established for fact in found.facts)
+
+
+def test_an_export_that_somebody_has_written_is_told_what_is_wrong_with_it(
+    with_profiles: Project, target_name: str
+) -> None:
+    """What the broker refuses, what leads nowhere, what is left out; all the rest is tried."""
+    run = with_profiles.run(
+        f"--rabbitmq={target_name}",
+        "--your-queues",
+        f"--rabbitmq-definitions={EXPORTS / 'by_hand.json'}",
+        "-k=declaration or rejected or bindings or unroutable",
+    )
+
+    assert run.code == 0, run.output
+    said = {
+        (each.name, fact.question.partition(" in `")[0]): fact.sentence
+        for each in with_profiles.results.profiles
+        for fact in each.facts
+    }
+    assert said["work", "rejected"] == "a message that is rejected for good is dead-lettered to `moved`"
+    assert said["work", "policy `misspelt`"].startswith("its policy `misspelt` is refused: ")
+    assert said["work", "binding `a` to `gone`"] == (
+        "its binding `a` to `gone` is of an exchange that the export does not have"
+    )
+    assert "cannot be: the exchange is refused" in said["work", "binding `c` to `plugged`"]
+    assert said["strange", "declaration"].startswith("cannot be declared: 406 PRECONDITION_FAILED")
+    assert "nothing is bound to the exchange `loose`" in said["lost", "rejected"]
+    assert said["loose", "binding by `b` to `nowhere`"] == (
+        "its binding by `b` leads to `nowhere`, a queue that the export does not have"
+    )
+    assert [line.partition(":")[0] for line in with_profiles.results.queues_left_out] == ["`moved` in `/`"]
 
 
 #: For each kind of question a sabotage that makes another fact of it, by the tests that ask it, and of which queues.
