@@ -396,7 +396,7 @@ def test_what_is_purged_or_deleted_is_no_dead_letter(scene: Scene, queue_type: Q
 def queue_that_nobody_uses(scene: Scene, queue_type: QueueType) -> tuple[Queue, Queue]:
     """A queue that expires with two messages, and where its dead letters go."""
     end = scene.queue(queue_type)
-    queue = scene.queue(queue_type, expires=1000, dead_letters_to=end)
+    queue = scene.queue(queue_type, expires=2000, dead_letters_to=end)
     queue.publish(*numbered(2))
     return queue, end
 

@@ -27,14 +27,19 @@ from fixtures.vocabulary import (
 
 T = TypeVar("T")
 
-#: How long a queue may be unused that nobody uses, in milliseconds.
+#: How long a queue may be unused, in milliseconds: a quorum queue, which is looked at every five seconds.
 SOON = 1000
-#: The same for one that is used every 0.8 s, or that would be if that were a use of it.
+#: The same for one that is used every 0.8 s, or that would be if that were a use of it; and for a classic queue.
 LEASE = 2500
 #: One that no test lives to see.
 LATER = 600_000
 #: For so many seconds a queue is used: a quorum queue with an expiry of `SOON` that was not used is gone by then.
 LONG = 7.0
+
+
+def soon(queue_type: QueueType) -> int:
+    """How long a queue may be unused that expires in these eight seconds, but not while it is arranged."""
+    return LEASE if queue_type == "classic" else SOON
 
 
 def again_and_again(use: Callable[[], object]) -> Iterator[None]:
@@ -79,7 +84,7 @@ def becomes_gone(scene: Scene, queue: Queue) -> None:
 
 
 def unused(scene: Scene, queue_type: QueueType) -> Queue:
-    queue = scene.queue(queue_type, expires=SOON)
+    queue = scene.queue(queue_type, expires=soon(queue_type))
     queue.publish(*numbered(3))
     return queue
 
@@ -88,7 +93,7 @@ def unused(scene: Scene, queue_type: QueueType) -> Queue:
 @queue_types
 @after_time(unused)
 def test_a_queue_that_is_not_used_is_deleted(scene: Scene, arranged: Queue) -> None:
-    """Declared with an expiry of one second, it is not there any more, and neither are its three messages."""
+    """Declared with an expiry of a second or two, it is not there any more, and neither are its three messages."""
     becomes_gone(scene, arranged)
 
     scene.queue(arranged.type, same_as=arranged)
@@ -98,7 +103,7 @@ def test_a_queue_that_is_not_used_is_deleted(scene: Scene, arranged: Queue) -> N
 
 def unused_with_dead_letters(scene: Scene, queue_type: QueueType) -> tuple[Queue, Queue]:
     end = scene.queue(queue_type)
-    queue = scene.queue(queue_type, expires=SOON, dead_letters_to=end)
+    queue = scene.queue(queue_type, expires=soon(queue_type), dead_letters_to=end)
     queue.publish(*numbered(3))
     return queue, end
 
@@ -139,7 +144,7 @@ def test_a_policy_does_not_prolong_a_queue(scene: Scene, arranged: tuple[Queue, 
 
 def only_published_to(scene: Scene, queue_type: QueueType) -> Generator[None, None, bool]:
     yield from begins_now(scene)
-    queue = scene.queue(queue_type, expires=LEASE if queue_type == "classic" else SOON)
+    queue = scene.queue(queue_type, expires=soon(queue_type))
     queue.publish("no 1 is confirmed")
     yield from again_and_again(lambda: queue.try_publish("no 2 and all the others", confirm=False))
     return not queue.exists
@@ -154,8 +159,11 @@ def test_publishing_to_a_queue_is_no_use_of_it(arranged: bool | None) -> None:
 
 
 def with_a_receiver(scene: Scene, queue_type: QueueType) -> tuple[Queue, Receiver]:
-    queue = scene.queue(queue_type, expires=SOON)
-    return queue, scene.receiver("waits", queue)
+    undeclared = scene.undeclared_queue(queue_type)
+    waits = scene.receiver("waits", undeclared, consumes=False)  # it has its connection
+    queue = scene.queue(queue_type, expires=soon(queue_type), same_as=undeclared)
+    waits.consume()
+    return queue, waits
 
 
 @claim("queue-expiry.consumer-keeps-it")
@@ -188,10 +196,9 @@ def test_asking_for_messages_keeps_a_queue(arranged: bool | None) -> None:
 
 def declared_again(scene: Scene, queue_type: QueueType) -> Generator[None, None, Taken]:
     yield from begins_now(scene)
-    expires = LEASE if queue_type == "classic" else SOON
-    queue = scene.queue(queue_type, expires=expires)
+    queue = scene.queue(queue_type, expires=soon(queue_type))
     queue.publish("no 1 is confirmed")
-    yield from again_and_again(lambda: scene.queue(queue_type, expires=expires, same_as=queue))
+    yield from again_and_again(lambda: scene.queue(queue_type, expires=soon(queue_type), same_as=queue))
     return queue.drain()
 
 
