@@ -644,3 +644,19 @@ def test_claim_on_a_fault_that_was_not_there_is_not_established(
     assert [case.verdict for case in project.results.cases] == ["not established"], run.output
     assert reason in project.results.cases[0].reason
     assert run.code == 1
+
+
+def test_heartbeats_go_on_while_others_are_silent(project: Project, broker: Broker) -> None:
+    """Also while arrangements only grow old: a receiver that beats is still there when the silent one is not."""
+    project.tests(
+        "def one_is_silent(scene):\n"
+        '    beating, silent = (scene.receiver(name, scene.queue(), heartbeat=1) for name in ("beating", "silent"))\n'
+        "    silent.fall_silent()\n"
+        "    return beating, silent\n"
+        '@claim("chapter.claim")\n@after_silence(one_is_silent)\n'
+        "def test_it(arranged):\n    beating, silent = arranged\n    assert silent.ended\n    assert beating.answers()\n"
+    )
+
+    run = project.run("--rabbitmq", broker.url)
+
+    assert [case.verdict for case in project.results.cases] == ["holds"], run.output
