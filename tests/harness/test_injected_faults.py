@@ -654,7 +654,10 @@ def test_heartbeats_go_on_while_others_are_silent(project: Project, broker: Brok
         "    silent.fall_silent()\n"
         "    return beating, silent\n"
         '@claim("chapter.claim")\n@after_silence(one_is_silent)\n'
-        "def test_it(arranged):\n    beating, silent = arranged\n    assert silent.ended\n    assert beating.answers()\n"
+        "def test_it(arranged):\n"
+        "    beating, silent = arranged\n"
+        "    assert silent.ended\n"
+        "    assert beating.answers()\n"
     )
 
     run = project.run("--rabbitmq", broker.url)
