@@ -38,7 +38,7 @@ LONG = 7.0
 
 
 def soon(queue_type: QueueType) -> int:
-    """How long a queue may be unused that expires in these eight seconds, but not while it is arranged."""
+    """How many milliseconds a queue may be unused that expires in these eight seconds, and not while it is arranged."""
     return LEASE if queue_type == "classic" else SOON
 
 
