@@ -165,12 +165,12 @@ OLD = run_of("4.0.5", case("a.one", "4.0.5"), case("a.two", "4.0.5"))
         (
             run_of("4.3.6", case("a.one", "4.3.6"), case("a.two", "4.3.6", "refuted", reason="it <b>differs</b> here")),
             1,
-            "worse: a.two was holds, is refuted from 4.0.5 to 4.3.6: it <b>differs</b> here",
+            "worse: a.two is refuted on 4.3.6; on 4.0.5 it held: it <b>differs</b> here",
         ),
         (
             run_of("4.0.5", case("a.one", "4.0.5"), case("a.two", "4.0.5", "not established", reason="no restart")),
             1,
-            "worse: a.two was holds, is not established on 4.0.5: no restart",
+            "worse: a.two is not established on 4.0.5; before, it held: no restart",
         ),
         (
             run_of("4.0.5", case("a.one", "4.0.5"), case("b.new", "4.0.5")),
@@ -182,8 +182,13 @@ OLD = run_of("4.0.5", case("a.one", "4.0.5"), case("a.two", "4.0.5"))
             1,
             "worse: b.new is refuted on 4.0.5, expected was holds",
         ),
+        (
+            run_of("4.0.5", case("a.one", "4.0.5"), case("a.two", "4.0.5", "refuted", expected="either")),
+            1,
+            "worse: a.two is refuted at times on 4.0.5; before, it held",
+        ),
     ],
-    ids=["same", "newer-same", "flipped", "not-established", "new-and-gone", "new-and-red"],
+    ids=["same", "newer-same", "flipped", "not-established", "new-and-gone", "new-and-red", "race"],
 )
 def test_comparison_says_what_changed(tmp_path: Path, new: Results, code: int, said: str) -> None:
     """Exit code 1 only if something changed for the worse."""
@@ -219,6 +224,18 @@ def test_merging_keeps_the_last_run_of_a_target() -> None:
     assert merged.seconds == 25.0
 
 
+def test_a_race_that_went_another_way_is_no_change() -> None:
+    """Nor is one that is over anything bad; but a claim that is always refuted now is."""
+    lost = run_of("4.0.5", case("a.one", "4.0.5", "refuted", expected="either"))
+    won = run_of("4.0.5", case("a.one", "4.0.5", "holds", expected="either"))
+    over = run_of("4.0.5", case("a.one", "4.0.5"))
+    refuted = run_of("4.0.5", case("a.one", "4.0.5", "refuted"))
+
+    assert compare.changes(lost, won) == compare.changes(won, lost) == []
+    assert [change.worse for change in compare.changes(lost, over)] == [False]
+    assert [change.worse for change in compare.changes(won, refuted)] == [True]
+
+
 # What differs.
 
 
@@ -231,14 +248,26 @@ def test_merging_keeps_the_last_run_of_a_target() -> None:
         (["holds", "refuted", "refuted"], "Since 4.0.5 a.one is refuted; before, on 3.8.9, it holds"),
         (["refuted", "refuted", "holds"], "Since 4.3.6 a.one holds; before, on 3.8.9 and 4.0.5, it is refuted"),
         (["holds", "refuted", "holds"], "a.one holds on 3.8.9 and 4.3.6, is refuted on 4.0.5"),
+        (["won", "lost", "holds"], "Since 4.3.6 a.one holds; before, on 3.8.9 and 4.0.5, it is refuted at times"),
+        (["won", "won", "won"], "On every target a.one is refuted at times"),
     ],
 )
-def test_differences_are_sentences(verdicts: Sequence[results.Verdict], sentence: str | None) -> None:
-    """From which version on something is otherwise; nothing where all are alike and hold."""
+def test_differences_are_sentences(verdicts: Sequence[str], sentence: str | None) -> None:
+    """From which version on something is otherwise; nothing where all are alike and hold.
+
+    Which way a race went, says nothing.
+    """
+    races: dict[str, dict[str, Any]] = {
+        "won": {"verdict": "holds", "expected": "either"},
+        "lost": {"verdict": "refuted", "expected": "either"},
+    }
     versions = ["3.8.9", "4.0.5", "4.3.6"]
     found = samples.of(
         [target(version) for version in versions],
-        [case("a.one", on, verdict, reason="") for on, verdict in zip(versions, verdicts, strict=True)],
+        [
+            case("a.one", on, reason="", **races.get(verdict, {"verdict": verdict}))
+            for on, verdict in zip(versions, verdicts, strict=True)
+        ],
     )
 
     assert [difference.sentence for difference in matrix.differences(found)] == ([sentence] if sentence else [])
@@ -365,7 +394,7 @@ def test_differences_that_cost_messages_come_first_and_the_others_by_chapter() -
         "The same on every version": ["a.everywhere"],
     }
     [[first], *_] = groups.values()
-    assert first.in_words == "Since 4.0.5 it is not so; before, on 3.8.9, it is so: it is otherwise"
+    assert first.in_words == "Since 4.0.5 this is not true; before, on 3.8.9, it is true: it is otherwise"
 
 
 def test_markdown_escapes_what_is_not_markdown() -> None:

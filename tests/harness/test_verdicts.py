@@ -167,6 +167,7 @@ def test_deviation_that_may_apply_expects_either(project: Project, broker: Broke
     assert run.code == code, run.output
     [case] = project.results.cases
     assert (case.expected, case.as_expected) == ("either", code == 0)
+    assert (case.reason == "it is different here") == (code == 0)
 
 
 @pytest.mark.parametrize(("when", "body", "mend"), [(">=", HOLDS, "leave out"), ("<", REFUTED, "take in")])
