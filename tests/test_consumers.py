@@ -63,6 +63,20 @@ def test_a_consumer_is_told_that_its_queue_is_gone(scene: Scene, queue_type: Que
     assert receiver.raw(spec.Queue.Declare(queue=other.name, passive=True), spec.Queue.DeclareOk).queue == other.name
 
 
+@claim("consumers.declared-again-at-once")
+@queue_types
+def test_a_queue_that_is_declared_again_has_no_consumer(scene: Scene, queue_type: QueueType) -> None:
+    """The consumer of the old queue is told."""
+    queue = scene.queue(queue_type)
+    receiver = scene.receiver("receiver", queue)
+
+    queue.delete()
+    again = scene.queue(queue_type, same_as=queue)
+
+    scene.wait_until(lambda: receiver.cancelled or again.consumers, "the receiver was cancelled, or went over")
+    assert (receiver.cancelled, again.consumers) == (True, 0)
+
+
 @claim("consumers.tag-once-a-channel")
 @queue_types
 def test_a_tag_is_used_once_a_channel(scene: Scene, queue_type: QueueType) -> None:

@@ -347,6 +347,30 @@ def test_difference_of_some_cases_names_what_they_have_in_common() -> None:
     assert difference.source == samples.DEVIATION.source
 
 
+def test_difference_has_each_reason_once_and_the_worst_risk() -> None:
+    """A claim that two versions refute for one reason each, and one of them in two cases."""
+    known = [
+        results.Deviation("version < 4.0", "before 4.0 it was absent", "https://www.rabbitmq.com/a", risk="doubled"),
+        results.Deviation("version < 4.3", "before 4.3 it was broken", "https://www.rabbitmq.com/b", risk="lost"),
+    ]
+    rows: list[tuple[str, results.Verdict, str]] = [
+        ("4.3.6", "holds", ""),
+        ("4.0.5", "refuted", known[1].because),
+        ("3.8.9", "refuted", known[0].because),
+    ]
+    found = samples.of(
+        [target(version) for version in ("3.8.9", "4.0.5", "4.3.6")],
+        [case("a.one", on, verdict, name=f"test_it[{n}]", reason=why) for on, verdict, why in rows for n in ("1", "2")],
+    )
+    found.claim("a.one").deviations = tuple(known)
+
+    [difference] = matrix.differences(found)
+
+    before = "before, on 3.8.9 and 4.0.5, it is refuted: before 4.0 it was absent; before 4.3 it was broken"
+    assert difference.sentence == f"Since 4.3.6 a.one holds; {before}"
+    assert (difference.source, difference.risk) == ("https://www.rabbitmq.com/a", "lost")
+
+
 def test_difference_has_the_source_of_what_a_claim_needs() -> None:
     """Without what the broker said of itself, which its cases have."""
     found = samples.of(

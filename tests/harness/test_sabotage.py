@@ -12,10 +12,15 @@ import pytest
 from pika import spec
 
 from fixtures.brokers import Broker, container
-from fixtures.housekeeping.waiting import wait_until
+from fixtures.housekeeping.waiting import NotEstablished, wait_until
 from fixtures.sabotage import SABOTAGES, Sabotage
+from fixtures.sabotage.behaviour import Behaviour
+from fixtures.sabotage.broker import ProxiedBroker
+from fixtures.sabotage.link import Channel
 from fixtures.sabotage.proxy import Proxies
-from fixtures.wire.connection import AccessRefusedError, ConnectError, Connection
+from fixtures.scene.scene import Scene
+from fixtures.wire.connection import AccessRefusedError, Closed, ConnectError, Connection
+from fixtures.wire.frames import Command
 from tests.harness.conftest import CATALOGUE, Project
 
 PREFETCH = """
@@ -225,6 +230,28 @@ def test_sabotage_is_named_and_described_by_its_class() -> None:
 
     assert sabotage.sentence == "A receiver's acknowledgements are not heard."
     assert sabotage.family == "acknowledgements"
+
+
+class FailsByItself(Behaviour):
+    """A sabotage with a mistake in it."""
+
+    def client_basic_publish(self, channel: Channel, command: Command) -> Command:
+        """Take it for another method."""
+        channel.to_broker(command.with_fields(queue="another"))
+        return command
+
+
+def test_a_sabotage_that_fails_by_itself_refutes_nothing(proxies: Proxies, broker: Broker) -> None:
+    """It ends the connection, which would refute any claim: such a claim is not established, and that is said once."""
+    scene = Scene(ProxiedBroker(broker, FailsByItself(), proxies))
+
+    [outcome] = scene.queue().try_publish("lost", in_flight=True)
+
+    assert isinstance(outcome, Closed)
+    with pytest.raises(NotEstablished, match=r"failed by itself: AttributeError.*has no queue.* \(frames\.py:\d+\)"):
+        scene.prove_faults()
+    scene.prove_faults()
+    scene.close()
 
 
 # The proxy.

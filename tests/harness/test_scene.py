@@ -510,3 +510,17 @@ def test_what_cannot_be_deleted_keeps_nothing_else(broker: Broker) -> None:
     witness.wait_until(others_are_gone, "the others are deleted")
     assert theirs.exists
     witness.close()
+
+
+def test_nobody_consumes_from_names_that_are_used_again(scene: Scene, broker: Broker) -> None:
+    """Such a scene's receivers have gone when it ends, and not some time after it."""
+    queue = scene.queue()
+    visiting = Scene(broker)
+    visiting.names_are_used_again = True
+    for n in range(5):
+        visiting.receiver(f"receiver {n}", visiting.somebodys_queue(queue.name))
+    assert queue.consumers == 5
+
+    visiting.close()
+
+    assert queue.consumers == 0
